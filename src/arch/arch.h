@@ -1,0 +1,50 @@
+/*
+ * What an architecture answers: numbers, registers by role, and how a call is
+ * skipped, replaced or given its result at a stop (ptrace(2), seccomp(2)).
+ */
+#ifndef RSC_ARCH_H
+#define RSC_ARCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#if defined(__x86_64__)
+#define ARCH_NAME "x86_64"
+#define ARCH_NR(call) ((call)->nr_x86_64)
+#define ARCH_HAS_LEGACY 1
+#elif defined(__aarch64__)
+#define ARCH_NAME "aarch64"
+#define ARCH_NR(call) ((call)->nr_aarch64)
+#define ARCH_HAS_LEGACY 0
+#else
+#error "rsc knows x86_64 and aarch64"
+#endif
+
+struct regs {
+	long nr;
+	uint64_t arg[6];
+	int64_t ret;
+	uint64_t pc;
+	uint64_t sp;
+};
+
+/*
+ * Every function: 0 or -errno; -ESRCH when the tracee is gone. The tracee is
+ * in a ptrace stop.
+ */
+
+/* Reads the registers. */
+int arch_get(pid_t pid, struct regs *regs);
+/* At a seccomp stop: no call is made and the program sees ret. */
+int arch_skip(pid_t pid, int64_t ret);
+/* At a seccomp stop: call nr with arg is made in place of the program's. */
+int arch_put_call(pid_t pid, long nr, const uint64_t arg[6]);
+/* At an exit stop: the program sees ret. */
+int arch_set_ret(pid_t pid, int64_t ret);
+/*
+ * At an exit stop: gives back the argument registers that arch_put_call
+ * changed (the kernel keeps them for the program).
+ */
+int arch_put_args(pid_t pid, const uint64_t arg[6]);
+
+#endif

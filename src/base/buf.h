@@ -1,0 +1,22 @@
+/* A growing byte buffer with a limit, for frames. */
+#ifndef RSC_BUF_H
+#define RSC_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	uint8_t *data;		/* owned */
+	size_t len;
+	size_t cap;
+};
+
+/* Makes room for more bytes behind len; 0 or -ENOMEM. */
+int buf_reserve(struct buf *buf, size_t more);
+/* Appends; 0 or -ENOMEM. */
+int buf_add(struct buf *buf, const void *data, size_t len);
+/* Takes the first n bytes away. */
+void buf_consume(struct buf *buf, size_t n);
+void buf_free(struct buf *buf);
+
+#endif

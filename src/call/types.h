@@ -1,0 +1,131 @@
+/*
+ * Structures as the kernel lays them out, where the C library has another
+ * layout, an older one or none. types.def lists their fields.
+ */
+#ifndef RSC_CALL_TYPES_H
+#define RSC_CALL_TYPES_H
+
+#include <stdint.h>
+
+/* A lone number behind a pointer. */
+struct kernel_int {
+	int32_t value;
+};
+
+struct kernel_u32 {
+	uint32_t value;
+};
+
+struct kernel_u64 {
+	uint64_t value;
+};
+
+struct kernel_off {
+	int64_t value;
+};
+
+/* utimensat(2): access, modification. */
+struct kernel_timespec2 {
+	struct {
+		int64_t tv_sec;
+		int64_t tv_nsec;
+	} time[2];
+};
+
+/* utimes(2), futimesat(2) */
+struct kernel_timeval2 {
+	struct {
+		int64_t tv_sec;
+		int64_t tv_usec;
+	} time[2];
+};
+
+/* openat2(2) */
+struct kernel_open_how {
+	uint64_t flags;
+	uint64_t mode;
+	uint64_t resolve;
+};
+
+/* ioctl_tty(2): TCGETS; the C library's struct termios is longer. */
+struct kernel_termios {
+	uint32_t c_iflag;
+	uint32_t c_oflag;
+	uint32_t c_cflag;
+	uint32_t c_lflag;
+	uint8_t c_line;
+	uint8_t c_cc[19];
+};
+
+/* ioctl_tty(2): TCGETS2 */
+struct kernel_termios2 {
+	uint32_t c_iflag;
+	uint32_t c_oflag;
+	uint32_t c_cflag;
+	uint32_t c_lflag;
+	uint8_t c_line;
+	uint8_t c_cc[19];
+	uint32_t c_ispeed;
+	uint32_t c_ospeed;
+};
+
+/* ioctl_tty(2): TIOCGWINSZ */
+struct kernel_winsize {
+	uint16_t ws_row;
+	uint16_t ws_col;
+	uint16_t ws_xpixel;
+	uint16_t ws_ypixel;
+};
+
+/* uname(2): six strings. */
+struct kernel_utsname {
+	char sysname[65];
+	char nodename[65];
+	char release[65];
+	char version[65];
+	char machine[65];
+	char domainname[65];
+};
+
+struct kernel_statx_time {
+	int64_t tv_sec;
+	uint32_t tv_nsec;
+	int32_t reserved;
+};
+
+/* statx(2), with the fields up to Linux 6.16. */
+struct kernel_statx {
+	uint32_t stx_mask;
+	uint32_t stx_blksize;
+	uint64_t stx_attributes;
+	uint32_t stx_nlink;
+	uint32_t stx_uid;
+	uint32_t stx_gid;
+	uint16_t stx_mode;
+	uint16_t spare0;
+	uint64_t stx_ino;
+	uint64_t stx_size;
+	uint64_t stx_blocks;
+	uint64_t stx_attributes_mask;
+	struct kernel_statx_time stx_atime;
+	struct kernel_statx_time stx_btime;
+	struct kernel_statx_time stx_ctime;
+	struct kernel_statx_time stx_mtime;
+	uint32_t stx_rdev_major;
+	uint32_t stx_rdev_minor;
+	uint32_t stx_dev_major;
+	uint32_t stx_dev_minor;
+	uint64_t stx_mnt_id;
+	uint32_t stx_dio_mem_align;
+	uint32_t stx_dio_offset_align;
+	uint64_t stx_subvol;
+	uint32_t stx_atomic_write_unit_min;
+	uint32_t stx_atomic_write_unit_max;
+	uint32_t stx_atomic_write_segments_max;
+	uint32_t stx_dio_read_offset_align;
+	uint32_t stx_atomic_write_unit_max_opt;
+	uint32_t spare2;
+	uint64_t spare3[8];
+};
+
+#endif

@@ -1,0 +1,34 @@
+/* The subcommands of rsc. */
+#include <stdio.h>
+#include <string.h>
+
+#include "call/doc.h"
+#include "server/server.h"
+#include "tracer/route.h"
+#include "tracer/tracee.h"
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "run", run_main, "run a program whose calls happen on a server" },
+	{ "serve", serve_main, "be that server" },
+	{ "explain", explain_main, "say which rule decides where a path is" },
+	{ "syscalls", doc_main, "print the table of calls (docs/syscalls.md)" },
+};
+
+int main(int argc, char **argv)
+{
+	size_t n = sizeof(commands) / sizeof(*commands);
+	bool help = argc > 1 && !strcmp(argv[1], "--help");
+
+	for (size_t i = 0; argc > 1 && i < n; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	fputs("usage: rsc COMMAND ...\n", help ? stdout : stderr);
+	for (size_t i = 0; i < n; i++)
+		fprintf(help ? stdout : stderr, "  %-10s %s\n",
+			commands[i].name, commands[i].help);
+	return help ? 0 : 125;
+}

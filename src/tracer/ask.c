@@ -1,0 +1,215 @@
+/* Calls on the wire and their replies. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "call/wire.h"
+#include "transport/frame.h"
+#include "tracer/tracee.h"
+
+#define READ_STEP (256u << 10)
+
+static void send_out(struct run *run)
+{
+	int err;
+
+	if (run->lost)
+		return;
+	err = io_write_all(run->channel.out, run->out.data, run->out.len);
+	run->bytes_out += run->out.len;
+	run->out.len = 0;
+	if (err)
+		link_lost(run, strerror(-err));
+}
+
+static void answer(struct run *run, struct tracee *t)
+{
+	then_fn then = t->then;
+
+	t->then = NULL;
+	then(run, t);
+}
+
+void ask(struct run *run, struct tracee *t, then_fn then)
+{
+	int err;
+
+	t->req.task = t->task;
+	t->req.seq = ++t->seq;
+	t->state = T_ASKING;
+	t->then = then;
+	if (run->lost) {
+		t->req.ret = -EIO;
+		answer(run, t);
+		return;
+	}
+	run->out.len = 0;
+	err = wire_put_call(&run->out, &t->req);
+	if (err) {
+		run->out.len = 0;
+		t->req.ret = err;
+		answer(run, t);
+		return;
+	}
+	run->round_trips++;
+	send_out(run);
+}
+
+void tell(struct run *run, struct tracee *t, const struct req *req)
+{
+	struct req copy = *req;
+
+	copy.task = t->task;
+	copy.seq = ++t->seq;
+	run->out.len = 0;
+	if (!run->lost && !wire_put_call(&run->out, &copy))
+		send_out(run);
+}
+
+void tell_spawn(struct run *run, struct tracee *t, uint32_t parent,
+		uint32_t share)
+{
+	run->out.len = 0;
+	if (!run->lost && !wire_put_spawn(&run->out, t->task, parent, share))
+		send_out(run);
+}
+
+void tell_exit(struct run *run, struct tracee *t)
+{
+	run->out.len = 0;
+	if (!run->lost && !wire_put_exit(&run->out, t->task))
+		send_out(run);
+}
+
+void tell_close(struct run *run, struct tracee *t, int handle)
+{
+	struct req req = { .call = call_by_name("close") };
+
+	req.val[0].num = (uint64_t)handle;
+	tell(run, t, &req);
+}
+
+void link_lost(struct run *run, const char *why)
+{
+	struct tracee *t;
+
+	if (run->lost)
+		return;
+	run->lost = true;
+	log_err("the connection to the server is lost: %s; forwarded calls fail with EIO from now on",
+		why);
+again:
+	for (t = run->tracees; t; t = t->next) {
+		if (t->state != T_ASKING || !t->then)
+			continue;
+		t->req.ret = -EIO;
+		answer(run, t);
+		goto again;
+	}
+}
+
+/* One frame; 0 or -EPROTO with *why. */
+static int take_frame(struct run *run, const uint8_t *body, size_t len,
+		      const char **why)
+{
+	struct msg_head head;
+	struct tracee *t;
+	int err;
+
+	err = wire_get_head(body, len, &head, why);
+	if (err)
+		return err;
+	if (head.type != MSG_REPLY) {
+		*why = "the server may send replies only";
+		return -EPROTO;
+	}
+	t = tracee_by_task(run, head.task);
+	if (!t || t->state != T_ASKING || !t->then || head.seq != t->req.seq) {
+		if (t && head.seq > t->seq) {
+			*why = "a reply to a call that was not made";
+			return -EPROTO;
+		}
+		return 0;	/* nobody waits for it (any more) */
+	}
+	err = wire_get_reply(body, len, &t->req, &t->arena, why);
+	if (err)
+		return err;
+	answer(run, t);
+	return 0;
+}
+
+static int take_frames(struct run *run)
+{
+	const char *why = "a frame of impossible length";
+	size_t used = 0;
+	size_t len;
+	int got;
+
+	for (;;) {
+		struct buf rest = { run->in.data + used, run->in.len - used,
+				    run->in.len - used };
+		const uint8_t *body;
+
+		got = frame_next(&rest, &body, &len);
+		if (got <= 0)
+			break;
+		got = take_frame(run, body, len, &why);
+		if (got < 0)
+			break;
+		used += FRAME_HEAD + len;
+	}
+	buf_consume(&run->in, used);
+	if (got < 0) {
+		link_lost(run, why);
+		return got;
+	}
+	return 0;
+}
+
+/* Reads once, without regard to blocking; 0 or -errno. */
+static int receive(struct run *run)
+{
+	ssize_t n;
+
+	if (buf_reserve(&run->in, READ_STEP))
+		return -ENOMEM;
+	do {
+		n = read(run->channel.in, run->in.data + run->in.len,
+			 READ_STEP);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n <= 0)
+		return n ? -errno : -ECONNRESET;
+	run->in.len += (size_t)n;
+	run->bytes_in += (size_t)n;
+	return 0;
+}
+
+void take_replies(struct run *run)
+{
+	int err;
+
+	err = receive(run);
+	if (err)
+		link_lost(run, err == -ECONNRESET ? "closed by the server" :
+						    strerror(-err));
+	else
+		take_frames(run);
+}
+
+static void nothing(struct run *run, struct tracee *t)
+{
+	(void)run;
+	t->state = T_RUNNING;
+}
+
+int ask_now(struct run *run, struct tracee *t)
+{
+	ask(run, t, nothing);
+	while (t->state == T_ASKING && !run->lost)
+		take_replies(run);
+	return run->lost ? -EIO : 0;
+}

@@ -1,0 +1,216 @@
+/* Between the tracee's memory and the values of a request. */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "tracer/memory.h"
+#include "tracer/tracee.h"
+
+#define IOV_COUNT_MAX 1024
+
+static int fetch_str(struct tracee *t, struct value *v)
+{
+	char *text;
+	ssize_t n;
+
+	text = arena_alloc(&t->arena, PATH_MAX);
+	if (!text)
+		return -ENOMEM;
+	n = memory_read_str(t->pid, v->num, text, PATH_MAX);
+	if (n < 0)
+		return (int)n;
+	v->data = (uint8_t *)text;
+	v->len = (size_t)n;
+	return 0;
+}
+
+static int fetch_bytes(struct tracee *t, struct value *v, size_t len)
+{
+	v->data = arena_alloc(&t->arena, len ? len : 1);
+	if (!v->data)
+		return -ENOMEM;
+	v->len = len;
+	return memory_read(t->pid, v->num, v->data, len);
+}
+
+/* The iovec array of an argument; *total is cut at VALUE_BYTES_MAX. */
+static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
+		     struct iovec **iov, size_t *total)
+{
+	int err;
+
+	if (count > IOV_COUNT_MAX)
+		return -EINVAL;
+	*iov = arena_alloc(&t->arena, (count + 1) * sizeof(**iov));
+	if (!*iov)
+		return -ENOMEM;
+	err = memory_read(t->pid, addr, *iov, count * sizeof(**iov));
+	if (err)
+		return err;
+	*total = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t len = (*iov)[i].iov_len;
+
+		if ((ssize_t)len < 0)
+			return -EINVAL;
+		if (len > VALUE_BYTES_MAX - *total)
+			len = VALUE_BYTES_MAX - *total;
+		(*iov)[i].iov_len = len;
+		*total += len;
+	}
+	return 0;
+}
+
+static int gather(struct tracee *t, struct value *v, uint64_t count)
+{
+	struct iovec *iov;
+	size_t total;
+	size_t at = 0;
+	int err;
+
+	err = fetch_iov(t, v->num, count, &iov, &total);
+	if (err)
+		return err;
+	v->data = arena_alloc(&t->arena, total ? total : 1);
+	if (!v->data)
+		return -ENOMEM;
+	v->len = total;
+	for (size_t i = 0; i < count; i++) {
+		err = memory_read(t->pid, (uintptr_t)iov[i].iov_base,
+				  v->data + at, iov[i].iov_len);
+		if (err)
+			return err;
+		at += iov[i].iov_len;
+	}
+	return 0;
+}
+
+/* A length of a buffer: cut, and the scalar that says it with it. */
+static size_t cut(struct req *req, const struct arg *arg)
+{
+	uint64_t *len = &req->val[arg->len].num;
+
+	if (*len > VALUE_BYTES_MAX)
+		*len = VALUE_BYTES_MAX;
+	return *len;
+}
+
+static int fetch_value(struct tracee *t, unsigned int i)
+{
+	const struct arg *arg = &t->call->arg[i];
+	struct value *v = &t->req.val[i];
+	struct entry *e;
+	struct iovec *iov;
+
+	switch ((enum arg_kind)arg->kind) {
+	case ARG_NONE:
+	case ARG_UINT:
+	case ARG_FLAGS:
+		return 0;
+	case ARG_INT:
+		v->num = (uint64_t)(int64_t)(int32_t)v->num;
+		return 0;
+	case ARG_FD:
+		e = files_get(t->files, (int32_t)v->num);
+		if (!e)
+			return -EBADF;
+		v->num = (uint64_t)e->handle;
+		return 0;
+	case ARG_DIRFD:
+		e = files_get(t->files, (int32_t)v->num);
+		v->num = e ? (uint64_t)e->handle : (uint64_t)-100;
+		return 0;
+	case ARG_PATH:
+	case ARG_STR:
+		if (v->num && !v->data)
+			return fetch_str(t, v);
+		return 0;
+	case ARG_IN:
+		if (!v->num)
+			return t->req.val[arg->len].num ? -EFAULT : 0;
+		return fetch_bytes(t, v, cut(&t->req, arg));
+	case ARG_IOV_IN:
+		return gather(t, v, t->req.val[arg->len].num);
+	case ARG_OUT:
+	case ARG_OUT_ALL:
+		v->len = v->num ? cut(&t->req, arg) : 0;
+		return 0;
+	case ARG_IOV_OUT:
+		return fetch_iov(t, v->num, t->req.val[arg->len].num, &iov,
+				 &v->len);
+	case ARG_STRUCT_IN:
+	case ARG_STRUCT_INOUT:
+		if (!v->num)
+			return 0;
+		return fetch_bytes(t, v, struct_table[arg->type].size);
+	case ARG_STRUCT_OUT:
+		v->len = v->num ? struct_table[arg->type].size : 0;
+		return 0;
+	case ARG_PTR:
+		return -ENOSYS;
+	}
+	return -ENOSYS;
+}
+
+int fetch(struct tracee *t)
+{
+	t->req.call = t->call;
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		t->req.val[i].num = t->arg[i];
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		int err = fetch_value(t, i);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int scatter(struct tracee *t, struct value *v, uint64_t count)
+{
+	struct iovec *iov;
+	size_t total;
+	size_t at = 0;
+	int err;
+
+	err = fetch_iov(t, v->num, count, &iov, &total);
+	for (size_t i = 0; !err && i < count && at < v->len; i++) {
+		size_t len = iov[i].iov_len;
+
+		if (len > v->len - at)
+			len = v->len - at;
+		err = memory_write(t->pid, (uintptr_t)iov[i].iov_base,
+				   v->data + at, len);
+		at += len;
+	}
+	return err;
+}
+
+int store(struct tracee *t)
+{
+	int err = 0;
+
+	if (t->req.ret < 0)
+		return 0;
+	for (unsigned int i = 0; !err && i < CALL_ARGS; i++) {
+		const struct arg *arg = &t->call->arg[i];
+		struct value *v = &t->req.val[i];
+
+		if (!v->num || !v->data)
+			continue;
+		switch ((enum arg_kind)arg->kind) {
+		case ARG_OUT:
+		case ARG_OUT_ALL:
+		case ARG_STRUCT_OUT:
+		case ARG_STRUCT_INOUT:
+			err = memory_write(t->pid, v->num, v->data, v->len);
+			break;
+		case ARG_IOV_OUT:
+			err = scatter(t, v, t->req.val[arg->len].num);
+			break;
+		default:
+			break;
+		}
+	}
+	return err;
+}

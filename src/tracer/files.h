@@ -1,0 +1,45 @@
+/*
+ * Which descriptor numbers of a tracee stand for descriptors of the server.
+ *
+ * A struct files mirrors one descriptor table of the kernel (files_struct):
+ * tracees made with CLONE_FILES share it, fork copies it. Only remote numbers
+ * have an entry; at each stands a placeholder that the local kernel allocated.
+ * The server's context has the same table, so a copied entry keeps its handle.
+ */
+#ifndef RSC_FILES_H
+#define RSC_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct entry {
+	int handle;	/* the server's number; -1: no entry */
+	char *path;	/* owned: as opened, absolute; NULL if unknown */
+};
+
+struct files {
+	unsigned int refs;
+	struct entry *ent;	/* owned, indexed by descriptor number */
+	size_t cap;
+};
+
+struct files *files_new(void);
+struct files *files_ref(struct files *files);
+/* A copy, as fork makes it. NULL when out of memory. */
+struct files *files_copy(const struct files *files);
+void files_unref(struct files *files);
+
+/* The entry of fd, or NULL when fd is not remote. */
+struct entry *files_get(struct files *files, long fd);
+/* fd stands for handle from now on; path is copied. 0 or -ENOMEM. */
+int files_set(struct files *files, int fd, int handle, const char *path);
+/*
+ * Forgets fd. Returns the handle if no other number stands for it (it is to
+ * be closed on the server), else -1.
+ */
+int files_drop(struct files *files, long fd);
+/* True when pid still has fd open. */
+bool files_is_open(pid_t pid, int fd);
+
+#endif

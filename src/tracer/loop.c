@@ -1,0 +1,358 @@
+/* The event loop over ptrace stops and the channel. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "call/wire.h"
+#include "tracer/memory.h"
+#include "tracer/tracee.h"
+
+static pid_t thread_group(pid_t pid)
+{
+	char name[64];
+	char line[256];
+	pid_t tgid = pid;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	f = fopen(name, "re");
+	if (!f)
+		return pid;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	fclose(f);
+	return tgid;
+}
+
+/* The flags of the clone, clone3, fork or vfork that t is in. */
+static uint64_t clone_flags(struct tracee *t)
+{
+	struct regs regs;
+	uint64_t flags = 0;
+
+	if (arch_get(t->pid, &regs))
+		return 0;
+	if (regs.nr == call_nr(call_by_name("clone")))
+		return regs.arg[0];
+	if (regs.nr == call_nr(call_by_name("clone3")))
+		memory_read(t->pid, regs.arg[0], &flags, sizeof(flags));
+	return flags;
+}
+
+static void start_child(struct tracee *t)
+{
+	t->state = T_RUNNING;
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
+static void on_clone(struct run *run, struct tracee *parent)
+{
+	unsigned long pid = 0;
+	struct tracee *t;
+	uint64_t flags;
+	uint32_t share = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, parent->pid, 0, &pid);
+	flags = clone_flags(parent);
+	t = tracee_find(run, (pid_t)pid);
+	if (!t)
+		t = tracee_new(run, (pid_t)pid);
+	if (!t) {
+		kill((pid_t)pid, SIGKILL);
+		return;
+	}
+	t->tgid = flags & CLONE_THREAD ? parent->tgid : (pid_t)pid;
+	t->launching = parent->launching;
+	t->loader_lo = parent->loader_lo;
+	t->loader_hi = parent->loader_hi;
+	if (flags & CLONE_FILES) {
+		t->files = files_ref(parent->files);
+		share |= SPAWN_FILES;
+	} else {
+		t->files = files_copy(parent->files);
+	}
+	if (flags & CLONE_FS) {
+		t->fs = parent->fs;
+		t->fs->refs++;
+		share |= SPAWN_FS;
+	} else {
+		t->fs = fs_copy(parent->fs);
+	}
+	if (!t->files || !t->fs) {
+		kill((pid_t)pid, SIGKILL);
+		return;
+	}
+	t->task = ++run->last_task;
+	tell_spawn(run, t, parent->task, share);
+	if (t->state == T_HELD)
+		start_child(t);
+}
+
+/* Where PT_INTERP's text lies, by the auxiliary vector and the maps. */
+static void find_loader(struct tracee *t)
+{
+	unsigned long entry[2];
+	unsigned long base = 0;
+	char name[64];
+	char line[PATH_MAX + 128];
+	char path[PATH_MAX] = "";
+	FILE *f;
+
+	t->loader_lo = 0;
+	t->loader_hi = 0;
+	snprintf(name, sizeof(name), "/proc/%d/auxv", t->pid);
+	f = fopen(name, "re");
+	if (!f)
+		return;
+	while (fread(entry, sizeof(entry), 1, f) == 1 && entry[0] != AT_NULL)
+		if (entry[0] == AT_BASE)
+			base = entry[1];
+	fclose(f);
+	snprintf(name, sizeof(name), "/proc/%d/maps", t->pid);
+	f = base ? fopen(name, "re") : NULL;
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		char here[PATH_MAX] = "";
+		unsigned long lo;
+		unsigned long hi;
+
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095[^\n]", &lo, &hi,
+			   here) < 3)
+			continue;
+		if (lo == base)
+			strcpy(path, here);
+		if (*path && !strcmp(path, here)) {
+			if (!t->loader_lo)
+				t->loader_lo = lo;
+			t->loader_hi = hi;
+		}
+	}
+	fclose(f);
+}
+
+/* The other threads are gone, and what was CLOEXEC with them. */
+static void on_exec(struct run *run, struct tracee *t)
+{
+	unsigned long old = 0;
+	struct tracee *other;
+
+	ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &old);
+	if (old && (pid_t)old != t->pid) {
+		/* A thread that was not the leader takes the leader's id. */
+		other = tracee_find(run, (pid_t)old);
+		if (other) {
+			pid_t pid = t->pid;
+
+			tracee_gone(run, t);
+			other->pid = pid;
+			t = other;
+		}
+	}
+again:
+	for (other = run->tracees; other; other = other->next) {
+		if (other == t || other->tgid != t->tgid)
+			continue;
+		tracee_gone(run, other);
+		goto again;
+	}
+	t->tgid = t->pid;
+	t->state = T_RUNNING;
+	t->then = NULL;
+	t->launching = false;
+	if (t->files->refs > 1) {
+		struct files *own = files_copy(t->files);
+		uint32_t was = t->task;
+		struct tracee old_name = { .task = was };
+
+		if (own) {
+			t->task = ++run->last_task;
+			t->seq = 0;
+			tell_spawn(run, t, was, SPAWN_FS);
+			tell_exit(run, &old_name);
+			files_unref(t->files);
+			t->files = own;
+		}
+	}
+	for (size_t fd = 0; fd < t->files->cap; fd++) {
+		int handle;
+
+		if (!files_get(t->files, (long)fd) ||
+		    files_is_open(t->pid, (int)fd))
+			continue;
+		handle = files_drop(t->files, (long)fd);
+		if (handle >= 0)
+			tell_close(run, t, handle);
+	}
+	find_loader(t);
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
+/* ---- death: what it held is closed before anybody can see it dead ---- */
+
+static void exit_more(struct run *run, struct tracee *t)
+{
+	if (t->files->refs == 1) {
+		for (size_t fd = 0; fd < t->files->cap; fd++) {
+			int handle;
+
+			if (!files_get(t->files, (long)fd))
+				continue;
+			handle = files_drop(t->files, (long)fd);
+			if (handle < 0)
+				continue;
+			t->req = (struct req){ .call = call_by_name("close") };
+			t->req.val[0].num = (uint64_t)handle;
+			ask(run, t, exit_more);
+			return;
+		}
+	}
+	t->state = T_RUNNING;
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
+/* A first stop, of a child whose parent may not have told of it yet. */
+static void on_first_stop(struct run *run, pid_t pid)
+{
+	struct tracee *t = tracee_find(run, pid);
+
+	if (!t) {
+		t = tracee_new(run, pid);
+		if (!t) {
+			kill(pid, SIGKILL);
+			return;
+		}
+		t->state = T_HELD;
+		t->started = true;
+		t->tgid = thread_group(pid);
+		return;
+	}
+	t->started = true;
+	start_child(t);
+}
+
+static void on_exit_stop(struct run *run, struct tracee *t)
+{
+	then_fn then = t->then;
+
+	if (t->state != T_FINISHING || !then) {
+		ptrace(PTRACE_CONT, t->pid, 0, 0);
+		return;
+	}
+	if (arch_get(t->pid, &t->regs))
+		return;
+	t->then = NULL;
+	then(run, t);
+}
+
+static void on_stop(struct run *run, struct tracee *t, int status)
+{
+	int event = status >> 16;
+	int sig = WSTOPSIG(status);
+
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		stop_seccomp(run, t);
+		return;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_clone(run, t);
+		ptrace(PTRACE_CONT, t->pid, 0, 0);
+		return;
+	case PTRACE_EVENT_EXEC:
+		on_exec(run, t);
+		return;
+	case PTRACE_EVENT_EXIT:
+		if (t->new_handle >= 0) {
+			tell_close(run, t, t->new_handle);
+			t->new_handle = -1;
+		}
+		exit_more(run, t);
+		return;
+	case PTRACE_EVENT_STOP:
+		if (sig == SIGTRAP)
+			ptrace(t->state == T_FINISHING ? PTRACE_SYSCALL :
+							 PTRACE_CONT,
+			       t->pid, 0, 0);
+		else
+			ptrace(PTRACE_LISTEN, t->pid, 0, 0);
+		return;
+	default:
+		break;
+	}
+	if (sig == (SIGTRAP | 0x80)) {
+		on_exit_stop(run, t);
+		return;
+	}
+	ptrace(t->state == T_FINISHING ? PTRACE_SYSCALL : PTRACE_CONT, t->pid,
+	       0, sig);
+}
+
+static void on_wait(struct run *run, pid_t pid, int status)
+{
+	struct tracee *t = tracee_find(run, pid);
+
+	if (WIFEXITED(status) || WIFSIGNALED(status)) {
+		if (pid == run->child) {
+			run->status = status;
+			run->exited = true;
+		}
+		if (t)
+			tracee_gone(run, t);
+		return;
+	}
+	if (!WIFSTOPPED(status))
+		return;
+	if (!t || !t->started)
+		on_first_stop(run, pid);
+	else
+		on_stop(run, t, status);
+}
+
+void loop(struct run *run)
+{
+	struct pollfd fds[2];
+	sigset_t set;
+	int sfd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	while (run->tracees) {
+		struct signalfd_siginfo info;
+		int status;
+		pid_t pid;
+
+		while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+			on_wait(run, pid, status);
+		if (pid < 0 && errno == ECHILD)
+			break;
+		fds[0] = (struct pollfd){ .fd = sfd, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = run->lost ? -1 :
+							    run->channel.in,
+					  .events = POLLIN };
+		if (!run->tracees || poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			while (read(sfd, &info, sizeof(info)) > 0)
+				;
+		if (fds[1].revents)
+			take_replies(run);
+	}
+	close(sfd);
+	while (run->tracees)
+		tracee_gone(run, run->tracees);
+}

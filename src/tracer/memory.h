@@ -1,0 +1,20 @@
+/*
+ * The tracee's memory, by process_vm_readv(2) and process_vm_writev(2).
+ * Whole or -EFAULT; -ESRCH when the tracee is gone.
+ */
+#ifndef RSC_MEMORY_H
+#define RSC_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int memory_read(pid_t pid, uint64_t addr, void *data, size_t len);
+int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len);
+/*
+ * Reads a NUL-terminated string into data (size bytes). Its length, or
+ * -ENAMETOOLONG when there is no NUL within size, or -EFAULT.
+ */
+ssize_t memory_read_str(pid_t pid, uint64_t addr, char *data, size_t size);
+
+#endif

@@ -1,0 +1,236 @@
+/* Routes: on which side a path is. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/route.h"
+
+/* What belongs to this process, its memory and its terminal. */
+static const char *const builtin_local[] = {
+	"/dev/ptmx",	"/dev/pts/**",	 "/dev/tty",	"/dev/shm/**",
+	"/dev/null",	"/dev/zero",	 "/dev/full",	"/dev/random",
+	"/dev/urandom", "/dev/fd/**",	 "/dev/stdin",	"/dev/stdout",
+	"/dev/stderr",	"/proc/self/**", "/proc/thread-self/**",
+};
+
+static const char *const side_names[] = {
+	[SIDE_LOCAL] = "local",
+	[SIDE_REMOTE] = "remote",
+	[SIDE_DENY] = "deny",
+	[SIDE_MISSING] = "missing",
+};
+
+const char *side_name(enum side side)
+{
+	return side_names[side];
+}
+
+static int add(struct routes *routes, enum side side, const char *pattern,
+	       size_t len, const char *to)
+{
+	struct route *rule;
+
+	rule = realloc(routes->rule, (routes->count + 1) * sizeof(*rule));
+	if (!rule)
+		return -ENOMEM;
+	routes->rule = rule;
+	rule += routes->count;
+	*rule = (struct route){ .side = side };
+	rule->pattern = strndup(pattern, len);
+	if (to)
+		rule->to = strdup(to);
+	if (!rule->pattern || (to && !rule->to)) {
+		free(rule->pattern);
+		free(rule->to);
+		return -ENOMEM;
+	}
+	routes->count++;
+	return 0;
+}
+
+int routes_add(struct routes *routes, const char *word, const char *pattern)
+{
+	const char *arrow;
+	size_t len;
+
+	if (pattern[0] != '/')
+		return -EINVAL;
+	if (!strcmp(word, "map")) {
+		arrow = strstr(pattern, "=>");
+		if (!arrow)
+			return -EINVAL;
+		len = (size_t)(arrow - pattern);
+		while (len > 1 && pattern[len - 1] == ' ')
+			len--;
+		arrow += 2;
+		while (*arrow == ' ')
+			arrow++;
+		if (*arrow != '/')
+			return -EINVAL;
+		return add(routes, SIDE_REMOTE, pattern, len, arrow);
+	}
+	for (size_t i = 0; i < sizeof(side_names) / sizeof(*side_names); i++)
+		if (!strcmp(word, side_names[i]))
+			return add(routes, (enum side)i, pattern,
+				   strlen(pattern), NULL);
+	return -EINVAL;
+}
+
+int routes_add_builtin(struct routes *routes)
+{
+	size_t n = sizeof(builtin_local) / sizeof(*builtin_local);
+
+	for (size_t i = 0; i < n; i++) {
+		int err = routes_add(routes, "local", builtin_local[i]);
+
+		if (err)
+			return err;
+		routes->rule[routes->count - 1].builtin = true;
+	}
+	return 0;
+}
+
+int routes_read(struct routes *routes, const char *file, unsigned int *line)
+{
+	char text[2 * PATH_MAX];
+	int err = 0;
+	FILE *f;
+
+	f = fopen(file, "re");
+	if (!f)
+		return -errno;
+	for (*line = 1; !err && fgets(text, sizeof(text), f); ++*line) {
+		char *pattern;
+		char *end = strchr(text, '#');
+
+		if (!end)
+			end = text + strlen(text);
+		while (end > text && strchr(" \t\n", end[-1]))
+			end--;
+		*end = 0;
+		if (!*text)
+			continue;
+		pattern = text + strcspn(text, " \t");
+		if (*pattern)
+			*pattern++ = 0;
+		pattern += strspn(pattern, " \t");
+		err = routes_add(routes, text, pattern);
+		if (err)
+			break;
+	}
+	fclose(f);
+	return err;
+}
+
+/* How much of path a pattern ending in a double star covers, or 0. */
+static size_t prefix_match(const char *pattern, size_t plen, const char *path)
+{
+	char part[PATH_MAX];
+	size_t n = 0;
+
+	memcpy(part, pattern, plen);
+	part[plen] = 0;
+	if (!plen)
+		return 1;
+	for (;;) {
+		char head[PATH_MAX];
+
+		n += strcspn(path + n + 1, "/") + 1;
+		memcpy(head, path, n);
+		head[n] = 0;
+		if (!fnmatch(part, head, FNM_PATHNAME))
+			return n;
+		if (!path[n])
+			return 0;
+	}
+}
+
+static bool matches(const struct route *rule, const char *path)
+{
+	size_t len = strlen(rule->pattern);
+
+	if (rule->to) {
+		return !strncmp(rule->pattern, path, len) &&
+		       (!path[len] || path[len] == '/');
+	}
+	if (len >= 3 && !strcmp(rule->pattern + len - 3, "/**"))
+		return prefix_match(rule->pattern, len - 3, path) > 0;
+	return !fnmatch(rule->pattern, path, FNM_PATHNAME);
+}
+
+enum side routes_side(const struct routes *routes, const char *path,
+		      char *mapped, const struct route **rule)
+{
+	if (mapped)
+		memcpy(mapped, path, strlen(path) + 1);
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct route *r = &routes->rule[i];
+
+		if (!matches(r, path))
+			continue;
+		if (rule)
+			*rule = r;
+		if (r->to && mapped) {
+			const char *rest = path + strlen(r->pattern);
+			int n = snprintf(mapped, PATH_MAX, "%s%s", r->to, rest);
+
+			if (n < 0 || n >= PATH_MAX)
+				return SIDE_MISSING;
+		}
+		return r->side;
+	}
+	if (rule)
+		*rule = NULL;
+	return SIDE_REMOTE;
+}
+
+int routes_normalise(const char *base, const char *path, char *out)
+{
+	char joined[2 * PATH_MAX];
+	size_t len = 0;
+	char *save;
+	char *part;
+	int n;
+
+	if (path[0] == '/')
+		n = snprintf(joined, sizeof(joined), "%s", path);
+	else
+		n = snprintf(joined, sizeof(joined), "%s/%s", base, path);
+	if (n < 0 || (size_t)n >= sizeof(joined))
+		return -ENAMETOOLONG;
+	out[0] = 0;
+	for (part = strtok_r(joined, "/", &save); part;
+	     part = strtok_r(NULL, "/", &save)) {
+		size_t plen = strlen(part);
+
+		if (!strcmp(part, "."))
+			continue;
+		if (!strcmp(part, "..")) {
+			while (len && out[--len] != '/')
+				;
+			out[len] = 0;
+			continue;
+		}
+		if (len + plen + 2 > PATH_MAX)
+			return -ENAMETOOLONG;
+		out[len++] = '/';
+		memcpy(out + len, part, plen + 1);
+		len += plen;
+	}
+	if (!len)
+		strcpy(out, "/");
+	return 0;
+}
+
+void routes_free(struct routes *routes)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		free(routes->rule[i].pattern);
+		free(routes->rule[i].to);
+	}
+	free(routes->rule);
+	*routes = (struct routes){ 0 };
+}

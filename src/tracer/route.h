@@ -1,0 +1,51 @@
+/*
+ * Routes: ordered rules, first match wins, that say on which side a path is.
+ */
+#ifndef RSC_ROUTE_H
+#define RSC_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum side { SIDE_LOCAL, SIDE_REMOTE, SIDE_DENY, SIDE_MISSING };
+
+struct route {
+	enum side side;
+	bool builtin;
+	char *pattern;	/* owned; `*` within a component, a last `**` below */
+	char *to;	/* owned; of a map rule: the server's name */
+};
+
+struct routes {
+	struct route *rule;	/* owned */
+	size_t count;
+};
+
+/*
+ * Adds a rule: word is local, remote, deny, missing or map; pattern an
+ * absolute path, for map "FROM=>TO". 0, -EINVAL or -ENOMEM.
+ */
+int routes_add(struct routes *routes, const char *word, const char *pattern);
+/* Adds the rules that hold when no other rule matches. 0 or -ENOMEM. */
+int routes_add_builtin(struct routes *routes);
+/* Reads a file of "word pattern" lines, # comments. 0 or -errno; *line. */
+int routes_read(struct routes *routes, const char *file, unsigned int *line);
+/*
+ * The side of an absolute, normalised path; *rule is what decided (NULL: the
+ * default, remote). mapped (PATH_MAX bytes, may be NULL) gets the server's
+ * name of it.
+ */
+enum side routes_side(const struct routes *routes, const char *path,
+		      char *mapped, const struct route **rule);
+/*
+ * Joins base and path, removes `.`, `..` and double slashes, into out
+ * (PATH_MAX bytes). 0 or -ENAMETOOLONG.
+ */
+int routes_normalise(const char *base, const char *path, char *out);
+void routes_free(struct routes *routes);
+const char *side_name(enum side side);
+
+/* `rsc explain PATH`: which rule decides, and why. */
+int explain_main(int argc, char **argv);
+
+#endif

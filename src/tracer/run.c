@@ -1,0 +1,331 @@
+/* `rsc run`: options, the connection, and the end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "call/wire.h"
+#include "server/server.h"
+#include "transport/frame.h"
+#include "tracer/tracee.h"
+
+static const char usage[] =
+	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	"  --server URL        tcp://HOST:PORT, unix://PATH, exec:COMMAND, fd:N\n"
+	"                      (default: $RSC_SERVER, else an embedded server)\n"
+	"  --filter SET        calls that are forwarded (default %file,%desc)\n"
+	"  --all               every call that can be forwarded\n"
+	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
+	"  --map 'FROM=>TO', --rules FILE\n"
+	"                      on which side a path is; first match wins\n"
+	"  --cwd DIR           the working directory on the server\n"
+	"  -t                  print a line for each forwarded call\n"
+	"  -o FILE             print to FILE; -s N: at most N bytes of a string;\n"
+	"  -T                  with the time each took\n"
+	"  -c, --json          print a summary at the end\n"
+	"  -v                  say more\n";
+
+enum { OPT_SERVER = 256, OPT_FILTER, OPT_ALL, OPT_RULE, OPT_RULES, OPT_CWD,
+       OPT_JSON, OPT_HELP };
+
+static const struct option options[] = {
+	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "filter", required_argument, NULL, OPT_FILTER },
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "local", required_argument, NULL, OPT_RULE },
+	{ "remote", required_argument, NULL, OPT_RULE },
+	{ "deny", required_argument, NULL, OPT_RULE },
+	{ "missing", required_argument, NULL, OPT_RULE },
+	{ "map", required_argument, NULL, OPT_RULE },
+	{ "rules", required_argument, NULL, OPT_RULES },
+	{ "cwd", required_argument, NULL, OPT_CWD },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+struct settings {
+	const char *server;
+	const char *filter;
+	const char *cwd;
+	bool all;
+};
+
+static int rules_file(struct run *run, const char *file)
+{
+	unsigned int line = 0;
+	int err;
+
+	err = routes_read(&run->routes, file, &line);
+	if (err == -EINVAL)
+		log_err("%s:%u: not a rule (local, remote, deny, missing or map, then an absolute path)",
+			file, line);
+	else if (err)
+		log_err("%s: %s", file, strerror(-err));
+	return err;
+}
+
+/* Index of the program's name in argv, or -1 (a line was printed). */
+static int parse(struct run *run, struct settings *set, int argc, char **argv)
+{
+	int index;
+	int opt;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "+to:s:Tcv", options, &index)) !=
+	       -1) {
+		switch (opt) {
+		case OPT_SERVER:
+			set->server = optarg;
+			break;
+		case OPT_FILTER:
+			set->filter = optarg;
+			break;
+		case OPT_ALL:
+			set->all = true;
+			break;
+		case OPT_RULE:
+			if (routes_add(&run->routes, options[index].name,
+				       optarg)) {
+				log_err("--%s %s: not an absolute path",
+					options[index].name, optarg);
+				return -1;
+			}
+			break;
+		case OPT_RULES:
+			if (rules_file(run, optarg))
+				return -1;
+			break;
+		case OPT_CWD:
+			set->cwd = optarg;
+			break;
+		case OPT_JSON:
+			run->json = true;
+			run->summary = true;
+			break;
+		case OPT_HELP:
+			fputs(usage, stdout);
+			exit(0);
+		case 't':
+			run->trace = true;
+			break;
+		case 'T':
+			run->trace_time = true;
+			break;
+		case 's':
+			run->trace_len = strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			run->summary = true;
+			break;
+		case 'v':
+			log_level = log_level < LOG_DEBUG ? log_level + 1 :
+							    LOG_DEBUG;
+			break;
+		case 'o':
+			run->trace_out = fopen(optarg, "we");
+			if (!run->trace_out) {
+				log_err("%s: %s", optarg, strerror(errno));
+				return -1;
+			}
+			break;
+		default:
+			fputs(usage, stderr);
+			return -1;
+		}
+	}
+	if (optind == argc) {
+		log_err("no program is named");
+		fputs(usage, stderr);
+		return -1;
+	}
+	return optind;
+}
+
+/* A server of our own in a child, over a socketpair. */
+static int embedded(struct channel *ch)
+{
+	struct server_opts opts = { 0 };
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		close(pair[0]);
+		setsid();
+		_exit(session_run(pair[1], pair[1], &opts));
+	}
+	close(pair[1]);
+	*ch = (struct channel){ pair[0], pair[0], pid };
+	fputs("rsc: no server is named: calls go to an embedded server on this machine\n",
+	      stderr);
+	return 0;
+}
+
+static int greet(struct run *run)
+{
+	struct hello hello = { .version = WIRE_VERSION,
+			       .arch = ARCH_NAME,
+			       .digest = call_digest() };
+	struct msg_head head;
+	const char *why = "closed before it said who it is";
+	int err;
+
+	gethostname(hello.name, WIRE_NAME_MAX);
+	run->out.len = 0;
+	err = wire_put_hello(&run->out, &hello);
+	if (!err && write(run->channel.out, run->out.data, run->out.len) !=
+			    (ssize_t)run->out.len)
+		err = -EIO;
+	if (!err)
+		err = frame_read(run->channel.in, &run->in);
+	if (!err)
+		err = wire_get_head(run->in.data, run->in.len, &head, &why);
+	if (err || head.type != MSG_HELLO) {
+		log_err("%s is no rsc server, or refuses: %s", run->server_name,
+			why);
+		return -EPROTO;
+	}
+	if (head.hello.version != WIRE_VERSION ||
+	    head.hello.digest != call_digest()) {
+		log_err("%s speaks another version of the protocol: use the same rsc on both sides",
+			run->server_name);
+		return -EPROTO;
+	}
+	run->in.len = 0;
+	return 0;
+}
+
+/* The root's twin, its working directory. */
+static int root_context(struct run *run, const struct settings *set)
+{
+	struct tracee *t = tracee_new(run, 0);
+	char here[PATH_MAX];
+	const char *try[2];
+
+	if (!t)
+		return -ENOMEM;
+	t->files = files_new();
+	t->fs = calloc(1, sizeof(*t->fs));
+	if (!t->files || !t->fs || !getcwd(here, sizeof(here)))
+		return -ENOMEM;
+	t->fs->refs = 1;
+	t->task = ++run->last_task;
+	tell_spawn(run, t, 0, 0);
+	if (!run->selected[call_by_name("chdir")->id])
+		return 0;
+	try[0] = set->cwd ? set->cwd : here;
+	try[1] = "/";
+	for (int i = 0; i < 2; i++) {
+		t->req = (struct req){ .call = call_by_name("chdir") };
+		t->req.val[0].num = 1;
+		t->req.val[0].data = (uint8_t *)(uintptr_t)try[i];
+		t->req.val[0].len = strlen(try[i]);
+		if (ask_now(run, t))
+			return -EIO;
+		if (t->req.ret == 0) {
+			t->fs->remote = true;
+			return routes_normalise("/", try[i], t->fs->cwd);
+		}
+		if (i == 0 && set->cwd) {
+			log_err("--cwd %s: %s", set->cwd,
+				strerror((int)-t->req.ret));
+			return -EINVAL;
+		}
+		log_warn("the server has no directory %s: the program starts in / there",
+			 try[i]);
+	}
+	return -ENOENT;
+}
+
+static int connect_server(struct run *run, const struct settings *set)
+{
+	char err[512];
+
+	run->server_name = set->server ? set->server : getenv("RSC_SERVER");
+	if (!run->server_name || !*run->server_name) {
+		run->server_name = "the embedded server";
+		return embedded(&run->channel);
+	}
+	if (channel_connect(&run->channel, run->server_name, err,
+			    sizeof(err))) {
+		log_err("%s", err);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Ends as the program ended. */
+static int finish(struct run *run)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (run->summary)
+		print_summary(run);
+	fflush(run->trace_out);
+	if (run->lost || !run->exited)
+		return 125;
+	if (WIFEXITED(run->status))
+		return WEXITSTATUS(run->status);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(WTERMSIG(run->status), SIG_DFL);
+	kill(getpid(), WTERMSIG(run->status));
+	return 128 + WTERMSIG(run->status);
+}
+
+int run_main(int argc, char **argv)
+{
+	static struct run run = { .trace_len = 32 };
+	struct settings set = { 0 };
+	sigset_t block;
+	char err[512];
+	int first;
+
+	run.trace_out = stderr;
+	run.selected = calloc(UINT16_MAX + 1, sizeof(*run.selected));
+	run.stats = calloc(UINT16_MAX + 1, sizeof(*run.stats));
+	if (!run.selected || !run.stats)
+		return 125;
+	first = parse(&run, &set, argc, argv);
+	if (first < 0 || routes_add_builtin(&run.routes))
+		return 125;
+	if (set.all)
+		filter_select_all(&run);
+	if ((set.filter || !set.all) &&
+	    filter_select(&run, set.filter ? set.filter : "%file,%desc", err,
+			  sizeof(err))) {
+		log_err("--filter: %s", err);
+		return 125;
+	}
+	if (connect_server(&run, &set) || greet(&run) ||
+	    root_context(&run, &set))
+		return 125;
+	/*
+	 * The terminal's signals reach the program by itself; the tracer ends
+	 * when the program does.
+	 */
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGQUIT);
+	sigaddset(&block, SIGTSTP);
+	sigaddset(&block, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &block, NULL);
+	if (launch(&run, argv + first))
+		return 125;
+	loop(&run);
+	channel_close(&run.channel);
+	sigprocmask(SIG_UNBLOCK, &block, NULL);
+	return finish(&run);
+}

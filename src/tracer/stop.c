@@ -1,0 +1,368 @@
+/* One stop of a tracee: which side makes the call, and how it ends. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "tracer/memory.h"
+#include "tracer/tracee.h"
+
+static void cont(struct tracee *t, int request)
+{
+	arena_reset(&t->arena);
+	ptrace(request, t->pid, 0, 0);
+}
+
+static void count(struct run *run, struct tracee *t, int64_t ret)
+{
+	struct stats *s;
+	struct timespec now;
+
+	if (!t->call)
+		return;
+	s = &run->stats[t->call->id];
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	s->calls++;
+	s->errors += ret < 0 && ret >= -4095;
+	s->nsec += (uint64_t)((now.tv_sec - t->start.tv_sec) * 1000000000L +
+			      now.tv_nsec - t->start.tv_nsec);
+	if (t->call->ret == RET_LEN && ret > 0)
+		s->bytes += (uint64_t)ret;
+}
+
+void finish_skip(struct run *run, struct tracee *t, int64_t ret)
+{
+	count(run, t, ret);
+	if (run->trace)
+		print_call(run, t, ret, "remote");
+	t->state = T_RUNNING;
+	t->then = NULL;
+	if (!arch_skip(t->pid, ret))
+		cont(t, PTRACE_CONT);
+}
+
+void let_go(struct run *run, struct tracee *t)
+{
+	(void)run;
+	t->state = T_RUNNING;
+	t->then = NULL;
+	cont(t, PTRACE_CONT);
+}
+
+void let_go_then(struct run *run, struct tracee *t, then_fn then)
+{
+	(void)run;
+	t->state = T_FINISHING;
+	t->then = then;
+	ptrace(PTRACE_SYSCALL, t->pid, 0, 0);
+}
+
+void finish_exit(struct run *run, struct tracee *t, int64_t ret)
+{
+	count(run, t, ret);
+	if (run->trace)
+		print_call(run, t, ret, "remote");
+	t->state = T_RUNNING;
+	if (ret == t->regs.ret || !arch_set_ret(t->pid, ret))
+		cont(t, PTRACE_CONT);
+}
+
+void finish_reply(struct run *run, struct tracee *t)
+{
+	int err;
+
+	err = store(t);
+	finish_skip(run, t, err ? err : t->req.ret);
+}
+
+/* The placeholder stands (or could not be had). */
+static void placed(struct run *run, struct tracee *t)
+{
+	int64_t fd = t->regs.ret;
+	int handle = t->new_handle;
+
+	t->new_handle = -1;
+	arch_put_args(t->pid, t->regs.arg);
+	if (fd < 0 || files_set(t->files, (int)fd, handle, t->path)) {
+		tell_close(run, t, handle);
+		finish_exit(run, t, fd < 0 ? fd : -ENOMEM);
+		return;
+	}
+	finish_exit(run, t, fd);
+}
+
+/* The server gave a handle: a placeholder at the lowest free number. */
+static void opened(struct run *run, struct tracee *t)
+{
+	const struct call *memfd = call_by_name("memfd_create");
+	uint64_t arg[6];
+
+	if (t->req.ret < 0) {
+		finish_skip(run, t, t->req.ret);
+		return;
+	}
+	t->new_handle = (int)t->req.ret;
+	memcpy(arg, t->regs.arg, sizeof(arg));
+	/* The NUL at the path's end is the empty name. */
+	arg[0] = t->arg[1] + t->path_len;
+	arg[1] = t->arg[2] & O_CLOEXEC ? MFD_CLOEXEC : 0;
+	arch_put_call(t->pid, call_nr(memfd), arg);
+	let_go_then(run, t, placed);
+}
+
+/* True when at least one number below RLIMIT_NOFILE is free. */
+static bool number_free(struct tracee *t)
+{
+	struct rlimit lim;
+	char name[64];
+	rlim_t open = 0;
+	DIR *dir;
+
+	if (prlimit(t->pid, RLIMIT_NOFILE, NULL, &lim))
+		return true;
+	if (lim.rlim_cur && lim.rlim_cur < INT_MAX &&
+	    !files_is_open(t->pid, (int)lim.rlim_cur - 1))
+		return true;
+	snprintf(name, sizeof(name), "/proc/%d/fd", t->pid);
+	dir = opendir(name);
+	if (!dir)
+		return true;
+	for (struct dirent *d = readdir(dir); d; d = readdir(dir))
+		if (d->d_name[0] != '.' &&
+		    strtoul(d->d_name, NULL, 10) < lim.rlim_cur)
+			open++;
+	closedir(dir);
+	return open < lim.rlim_cur;
+}
+
+void forward(struct run *run, struct tracee *t)
+{
+	int err;
+
+	if (t->call->ret == RET_FD && !number_free(t)) {
+		finish_skip(run, t, -EMFILE);
+		return;
+	}
+	err = fetch(t);
+	if (err) {
+		finish_skip(run, t, err);
+		return;
+	}
+	ask(run, t, t->call->ret == RET_FD ? opened : finish_reply);
+}
+
+/* The side of one path argument; name gets its normalised absolute name. */
+static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
+			   struct value *v, char *name, int *err)
+{
+	bool at = i > 0 && t->call->arg[i - 1].kind == ARG_DIRFD;
+	const struct route *rule;
+	char mapped[PATH_MAX];
+	const char *base = "/";
+	struct entry *e;
+	enum side side;
+	int32_t dirfd;
+
+	if (v->data[0] != '/') {
+		dirfd = at ? (int32_t)t->arg[i - 1] : -100;
+		e = files_get(t->files, dirfd);
+		if (dirfd == -100) {
+			if (!t->fs->remote)
+				return SIDE_LOCAL;
+			base = t->fs->cwd;
+		} else if (e) {
+			if (!e->path)
+				return SIDE_REMOTE;
+			base = e->path;
+		} else {
+			return SIDE_LOCAL;
+		}
+	}
+	*err = routes_normalise(base, (char *)v->data, name);
+	if (*err)
+		return SIDE_REMOTE;
+	side = routes_side(&run->routes, name, mapped, &rule);
+	if (side == SIDE_REMOTE && rule && rule->to) {
+		v->data = arena_alloc(&t->arena, strlen(mapped) + 1);
+		if (!v->data) {
+			*err = -ENOMEM;
+			return side;
+		}
+		v->len = strlen(mapped);
+		memcpy(v->data, mapped, v->len + 1);
+	}
+	return side;
+}
+
+static bool in_loader(const struct tracee *t)
+{
+	return t->regs.pc >= t->loader_lo && t->regs.pc < t->loader_hi;
+}
+
+/* Decides by the paths; all paths of a call must be on one side. */
+static void by_path(struct run *run, struct tracee *t)
+{
+	enum side side = SIDE_LOCAL;
+	char name[PATH_MAX];
+	bool first = true;
+	int err = 0;
+
+	if (in_loader(t)) {
+		let_go(run, t);
+		return;
+	}
+	for (unsigned int i = 0; i < CALL_ARGS && !err; i++) {
+		struct value *v = &t->req.val[i];
+		enum side here;
+		ssize_t n;
+		char *text;
+
+		if (t->call->arg[i].kind != ARG_PATH)
+			continue;
+		v->num = t->arg[i];
+		if (!v->num) {
+			/* utimensat(fd, NULL, ...): the descriptor decides. */
+			here = i && files_get(t->files,
+					      (int32_t)t->arg[i - 1]) ?
+				       SIDE_REMOTE :
+				       SIDE_LOCAL;
+		} else {
+			text = arena_alloc(&t->arena, PATH_MAX);
+			if (!text) {
+				err = -ENOMEM;
+				break;
+			}
+			n = memory_read_str(t->pid, v->num, text, PATH_MAX);
+			if (n < 0) {
+				err = (int)n;
+				break;
+			}
+			v->data = (uint8_t *)text;
+			v->len = (size_t)n;
+			t->path_len = (size_t)n;
+			here = path_side(run, t, i, v, name, &err);
+			if (first)
+				strcpy(t->path, name);
+		}
+		if (first)
+			side = here;
+		else if (side != here)
+			err = -EXDEV;
+		first = false;
+	}
+	if (err)
+		finish_skip(run, t, err);
+	else if (side == SIDE_LOCAL)
+		let_go(run, t);
+	else if (side == SIDE_DENY)
+		finish_skip(run, t, -EACCES);
+	else if (side == SIDE_MISSING)
+		finish_skip(run, t, -ENOENT);
+	else
+		forward(run, t);
+}
+
+/* Every FD of the call must be remote; a mixture is EXDEV or EINVAL. */
+static void by_fd(struct run *run, struct tracee *t)
+{
+	unsigned int remote = 0;
+	unsigned int local = 0;
+
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		if (t->call->arg[i].kind != ARG_FD)
+			continue;
+		if (files_get(t->files, (int32_t)t->arg[i]))
+			remote++;
+		else
+			local++;
+	}
+	if (!remote)
+		let_go(run, t);
+	else if (local)
+		finish_skip(run, t,
+			    !strcmp(t->call->name, "copy_file_range") ?
+				    -EXDEV :
+				    -EINVAL);
+	else
+		forward(run, t);
+}
+
+/* The canonical form of what the registers say. */
+static void canonical(struct tracee *t)
+{
+	const struct legacy *old = legacy_by_nr(t->regs.nr);
+
+	memcpy(t->arg, t->regs.arg, sizeof(t->arg));
+	if (!old) {
+		t->call = call_by_nr(t->regs.nr);
+		return;
+	}
+	t->call = call_by_name(old->to);
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		int32_t from = old->arg[i];
+
+		if (from >= LEGACY_ARG && from < LEGACY_ARG + CALL_ARGS)
+			t->arg[i] = t->regs.arg[from - LEGACY_ARG];
+		else
+			t->arg[i] = (uint64_t)(int64_t)from;
+	}
+}
+
+void stop_seccomp(struct run *run, struct tracee *t)
+{
+	hook_fn hook;
+
+	run->stops++;
+	if (arch_get(t->pid, &t->regs))
+		return;
+	if (t->launching) {
+		let_go(run, t);
+		return;
+	}
+	canonical(t);
+	memset(&t->req, 0, sizeof(t->req));
+	t->path[0] = 0;
+	clock_gettime(CLOCK_MONOTONIC, &t->start);
+	if (!t->call) {
+		run->unknown_calls++;
+		log_info("call %ld has no row: ENOSYS", t->regs.nr);
+		finish_skip(run, t, -ENOSYS);
+		return;
+	}
+	hook = hook_of(t->call);
+	if (hook) {
+		hook(run, t);
+		return;
+	}
+	switch ((enum verdict)t->call->verdict) {
+	case V_LOCAL:
+	case V_SPLIT:
+		let_go(run, t);
+		return;
+	case V_REFUSED:
+		log_info("%s is refused: %s", t->call->name, t->call->why);
+		finish_skip(run, t, -t->call->err);
+		return;
+	case V_REMOTE:
+		if (run->selected[t->call->id])
+			forward(run, t);
+		else
+			let_go(run, t);
+		return;
+	case V_BY_FD:
+		by_fd(run, t);
+		return;
+	case V_BY_PATH:
+		if (run->selected[t->call->id])
+			by_path(run, t);
+		else
+			let_go(run, t);
+		return;
+	}
+}

@@ -1,0 +1,196 @@
+/*
+ * What the tracer knows of one traced thread between two stops, and of the
+ * whole run.
+ *
+ * Theory of Operation. One thread owns ptrace. Every stop and every reply is
+ * an event; handling one never waits for another. A tracee is in one of four
+ * states: running; held (its first stop came before its parent told of it);
+ * asking (at a seccomp stop, its call is on the wire: the reply lets it go);
+ * and finishing (a real local call was let go and its exit stop is awaited).
+ * `then` says what happens next in the last two, so a call that needs several
+ * steps is a row of small continuations.
+ */
+#ifndef RSC_TRACEE_H
+#define RSC_TRACEE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "arch/arch.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "call/value.h"
+#include "transport/channel.h"
+#include "tracer/files.h"
+#include "tracer/route.h"
+
+struct run;
+struct tracee;
+
+enum state { T_RUNNING, T_HELD, T_ASKING, T_FINISHING };
+
+/* What a clone with CLONE_FS shares. */
+struct fs {
+	unsigned int refs;
+	bool remote;		/* the working directory is the server's */
+	char cwd[PATH_MAX];	/* its name, when remote */
+};
+
+typedef void (*then_fn)(struct run *run, struct tracee *t);
+
+struct tracee {
+	struct tracee *next;
+	pid_t pid;		/* the thread's id */
+	pid_t tgid;
+	uint32_t task;		/* its name on the wire */
+	uint32_t seq;
+	enum state state;
+	then_fn then;
+	struct regs regs;	/* at the seccomp stop */
+	uint64_t arg[CALL_ARGS];/* canonical arguments */
+	const struct call *call;/* canonical call, NULL: no row */
+	struct req req;
+	struct arena arena;	/* this stop's */
+	struct timespec start;
+	char path[PATH_MAX];	/* normalised name of the call's first path */
+	size_t path_len;	/* of the path as the program wrote it */
+	struct files *files;
+	struct fs *fs;
+	uint64_t loader_lo;	/* text of PT_INTERP */
+	uint64_t loader_hi;
+	int new_handle;		/* opened, its placeholder not yet there */
+	int64_t result;		/* to put in at the exit stop */
+	int fill_fd;		/* placeholder being filled, or -1 */
+	uint64_t fill_at;
+	bool started;		/* its first stop was seen */
+	bool launching;		/* before the program's own exec */
+};
+
+struct stats {
+	uint64_t calls;
+	uint64_t errors;
+	uint64_t bytes;
+	uint64_t nsec;
+};
+
+struct run {
+	struct tracee *tracees;
+	struct routes routes;
+	bool *selected;			/* owned, by wire id */
+	struct stats *stats;		/* owned, by wire id */
+	uint64_t stops;
+	uint64_t round_trips;
+	uint64_t bytes_out;
+	uint64_t bytes_in;
+	uint64_t unknown_calls;
+	struct channel channel;
+	struct buf in;			/* bytes come from the server */
+	struct buf out;			/* a frame under construction */
+	const char *server_name;
+	uint32_t last_task;
+	pid_t child;			/* the program */
+	int status;			/* its wait status */
+	bool exited;
+	bool lost;			/* the link is gone */
+	bool trace;			/* -t */
+	bool trace_time;		/* -T */
+	bool summary;			/* -c */
+	bool json;
+	size_t trace_len;		/* -s */
+	FILE *trace_out;
+};
+
+/* ---- ask.c: calls on the wire ---- */
+
+/*
+ * Sends t->req and makes the reply call then. The tracee stays at its stop.
+ * When the link is lost the request is answered with -EIO at once.
+ */
+void ask(struct run *run, struct tracee *t, then_fn then);
+/* Sends a call whose answer nobody waits for. */
+void tell(struct run *run, struct tracee *t, const struct req *req);
+/* Sends SPAWN and EXIT for t. */
+void tell_spawn(struct run *run, struct tracee *t, uint32_t parent,
+		uint32_t share);
+void tell_exit(struct run *run, struct tracee *t);
+/* Closes handle in t's context; nobody waits. */
+void tell_close(struct run *run, struct tracee *t, int handle);
+/* Takes what has arrived; calls then of every tracee that got its reply. */
+void take_replies(struct run *run);
+/* The link is gone: every asking tracee gets -EIO. */
+void link_lost(struct run *run, const char *why);
+/* Waits for the one outstanding reply of t (start-up only). 0 or -errno. */
+int ask_now(struct run *run, struct tracee *t);
+
+/* ---- fetch.c: between the tracee's memory and t->req ---- */
+
+/* Fills t->req from t->call, t->arg. 0 or -errno for the program. */
+int fetch(struct tracee *t);
+/* Writes the outputs of t->req to the tracee. 0 or -EFAULT. */
+int store(struct tracee *t);
+
+/* ---- stop.c: one stop ---- */
+
+/* The program made a call: decide and do. */
+void stop_seccomp(struct run *run, struct tracee *t);
+/* The program sees ret; the call is not made here. */
+void finish_skip(struct run *run, struct tracee *t, int64_t ret);
+/* The program's own call is made here. */
+void let_go(struct run *run, struct tracee *t);
+/* The same, and then is called at its exit stop with t->regs.ret set. */
+void let_go_then(struct run *run, struct tracee *t, then_fn then);
+/* Fetches, sends, stores, returns: the way of a regular remote call. */
+void forward(struct run *run, struct tracee *t);
+/* A reply's plain end: store and skip. */
+void finish_reply(struct run *run, struct tracee *t);
+/* At an exit stop: the program goes on and sees ret. */
+void finish_exit(struct run *run, struct tracee *t, int64_t ret);
+
+/* ---- hooks.c: irregular calls ---- */
+
+typedef void (*hook_fn)(struct run *run, struct tracee *t);
+/* The hook of a row, or NULL. */
+hook_fn hook_of(const struct call *call);
+
+/* ---- tracee.c ---- */
+
+struct tracee *tracee_find(struct run *run, pid_t pid);
+struct tracee *tracee_by_task(struct run *run, uint32_t task);
+struct tracee *tracee_new(struct run *run, pid_t pid);
+/* Gives up its share of everything; tells the server. Frees t. */
+void tracee_gone(struct run *run, struct tracee *t);
+struct fs *fs_copy(const struct fs *fs);
+void fs_unref(struct fs *fs);
+
+/* ---- filter.c ---- */
+
+/* Parses --filter into run->selected; 0, or -EINVAL with err filled. */
+int filter_select(struct run *run, const char *set, char *err, size_t errlen);
+/* --all. */
+void filter_select_all(struct run *run);
+/* True when calls of this row stop under the selection. */
+bool filter_stops(const struct run *run, const struct call *call);
+/* In the child, before exec: loads the seccomp filter. 0 or -errno. */
+int filter_load(const struct run *run);
+
+/* ---- print.c ---- */
+
+/* The strace-like line of t's call, which returned ret on side. */
+void print_call(struct run *run, struct tracee *t, int64_t ret,
+		const char *side);
+/* -c: the table, or one JSON object. */
+void print_summary(const struct run *run);
+
+/* ---- launch.c, loop.c ---- */
+
+/* Starts the program under trace; 0 or -errno with a line on stderr. */
+int launch(struct run *run, char **argv);
+/* Until every tracee is gone. */
+void loop(struct run *run);
+
+/* `rsc run`. */
+int run_main(int argc, char **argv);
+
+#endif
