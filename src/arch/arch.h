@@ -47,4 +47,22 @@ int arch_set_ret(pid_t pid, int64_t ret);
  */
 int arch_put_args(pid_t pid, const uint64_t arg[6]);
 
+/*
+ * Parking: while a remote call is under way the tracee waits in a real,
+ * interruptible call that never ends by itself (pause, ppoll). regs is what
+ * arch_get said at the seccomp stop.
+ */
+
+/* At the seccomp stop: puts the wait in. */
+int arch_put_wait(pid_t pid);
+/* At a later stop out of the wait: the program sees ret. */
+int arch_wait_result(pid_t pid, const struct regs *regs, int64_t ret);
+/* At a later stop out of the wait: the program makes its call again. */
+int arch_wait_again(pid_t pid, const struct regs *regs);
+/*
+ * At a signal stop out of the wait, before a handler runs: the program's call
+ * was interrupted; the kernel chooses between EINTR and a restart (SA_RESTART).
+ */
+int arch_wait_interrupted(pid_t pid, const struct regs *regs);
+
 #endif

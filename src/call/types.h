@@ -128,4 +128,18 @@ struct kernel_statx {
 	uint64_t spare3[8];
 };
 
+/* cachestat(2) */
+struct kernel_cachestat_range {
+	uint64_t off;
+	uint64_t len;
+};
+
+struct kernel_cachestat {
+	uint64_t nr_cache;
+	uint64_t nr_dirty;
+	uint64_t nr_writeback;
+	uint64_t nr_evicted;
+	uint64_t nr_recently_evicted;
+};
+
 #endif

@@ -24,10 +24,21 @@ static void send_out(struct run *run)
 		link_lost(run, strerror(-err));
 }
 
+/* Its reply has not come. */
+static bool waits(const struct tracee *t)
+{
+	return t->then && (t->state == T_ASKING ||
+			   (t->state == T_PARKED && !t->answered));
+}
+
 static void answer(struct run *run, struct tracee *t)
 {
 	then_fn then = t->then;
 
+	if (t->state == T_PARKED) {
+		park_answer(run, t);
+		return;
+	}
 	t->then = NULL;
 	then(run, t);
 }
@@ -83,6 +94,13 @@ void tell_exit(struct run *run, struct tracee *t)
 		send_out(run);
 }
 
+void tell_cancel(struct run *run, struct tracee *t)
+{
+	run->out.len = 0;
+	if (!run->lost && !wire_put_cancel(&run->out, t->task, t->req.seq))
+		send_out(run);
+}
+
 void tell_close(struct run *run, struct tracee *t, int handle)
 {
 	struct req req = { .call = call_by_name("close") };
@@ -102,7 +120,7 @@ void link_lost(struct run *run, const char *why)
 		why);
 again:
 	for (t = run->tracees; t; t = t->next) {
-		if (t->state != T_ASKING || !t->then)
+		if (!waits(t))
 			continue;
 		t->req.ret = -EIO;
 		answer(run, t);
@@ -126,7 +144,7 @@ static int take_frame(struct run *run, const uint8_t *body, size_t len,
 		return -EPROTO;
 	}
 	t = tracee_by_task(run, head.task);
-	if (!t || t->state != T_ASKING || !t->then || head.seq != t->req.seq) {
+	if (!t || !waits(t) || head.seq != t->req.seq) {
 		if (t && head.seq > t->seq) {
 			*why = "a reply to a call that was not made";
 			return -EPROTO;

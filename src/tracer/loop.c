@@ -262,6 +262,10 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 	int event = status >> 16;
 	int sig = WSTOPSIG(status);
 
+	if (t->state == T_PARKED && event != PTRACE_EVENT_EXIT) {
+		park_stop(run, t, event, sig);
+		return;
+	}
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		stop_seccomp(run, t);
@@ -276,6 +280,10 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exec(run, t);
 		return;
 	case PTRACE_EVENT_EXIT:
+		if (t->state == T_PARKED)
+			tell_cancel(run, t);
+		t->rejoin = false;
+		t->exiting = true;
 		if (t->new_handle >= 0) {
 			tell_close(run, t, t->new_handle);
 			t->new_handle = -1;
@@ -344,7 +352,7 @@ void loop(struct run *run)
 		fds[1] = (struct pollfd){ .fd = run->lost ? -1 :
 							    run->channel.in,
 					  .events = POLLIN };
-		if (!run->tracees || poll(fds, 2, -1) < 0)
+		if (!run->tracees || poll(fds, 2, park_slow(run)) < 0)
 			continue;
 		if (fds[0].revents)
 			while (read(sfd, &info, sizeof(info)) > 0)

@@ -19,11 +19,13 @@ static void cont(struct tracee *t, int request)
 	ptrace(request, t->pid, 0, 0);
 }
 
-static void count(struct run *run, struct tracee *t, int64_t ret)
+void account(struct run *run, struct tracee *t, int64_t ret)
 {
 	struct stats *s;
 	struct timespec now;
 
+	if (run->trace)
+		print_call(run, t, ret, "remote");
 	if (!t->call)
 		return;
 	s = &run->stats[t->call->id];
@@ -38,9 +40,7 @@ static void count(struct run *run, struct tracee *t, int64_t ret)
 
 void finish_skip(struct run *run, struct tracee *t, int64_t ret)
 {
-	count(run, t, ret);
-	if (run->trace)
-		print_call(run, t, ret, "remote");
+	account(run, t, ret);
 	t->state = T_RUNNING;
 	t->then = NULL;
 	if (!arch_skip(t->pid, ret))
@@ -65,9 +65,7 @@ void let_go_then(struct run *run, struct tracee *t, then_fn then)
 
 void finish_exit(struct run *run, struct tracee *t, int64_t ret)
 {
-	count(run, t, ret);
-	if (run->trace)
-		print_call(run, t, ret, "remote");
+	account(run, t, ret);
 	t->state = T_RUNNING;
 	if (ret == t->regs.ret || !arch_set_ret(t->pid, ret))
 		cont(t, PTRACE_CONT);
@@ -319,6 +317,14 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	hook_fn hook;
 
 	run->stops++;
+	if (t->rejoin) {
+		then_fn then = t->then;
+
+		t->rejoin = false;
+		t->then = NULL;
+		then(run, t);
+		return;
+	}
 	if (arch_get(t->pid, &t->regs))
 		return;
 	if (t->launching) {

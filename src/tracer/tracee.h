@@ -3,10 +3,10 @@
  * whole run.
  *
  * Theory of Operation. One thread owns ptrace. Every stop and every reply is
- * an event; handling one never waits for another. A tracee is in one of four
+ * an event; handling one never waits for another. A tracee is in one of five
  * states: running; held (its first stop came before its parent told of it);
  * asking (at a seccomp stop, its call is on the wire: the reply lets it go);
- * and finishing (a real local call was let go and its exit stop is awaited).
+ * parked (the same, but waiting in an interruptible call: park.c); and finishing (a real local call was let go and its exit stop is awaited).
  * `then` says what happens next in the last two, so a call that needs several
  * steps is a row of small continuations.
  */
@@ -29,7 +29,7 @@
 struct run;
 struct tracee;
 
-enum state { T_RUNNING, T_HELD, T_ASKING, T_FINISHING };
+enum state { T_RUNNING, T_HELD, T_ASKING, T_PARKED, T_FINISHING };
 
 /* What a clone with CLONE_FS shares. */
 struct fs {
@@ -64,7 +64,11 @@ struct tracee {
 	int64_t result;		/* to put in at the exit stop */
 	int fill_fd;		/* placeholder being filled, or -1 */
 	uint64_t fill_at;
+	int signal;		/* held back while parked, or 0 */
+	bool answered;		/* parked, and its reply is here */
+	bool rejoin;		/* its call is made again for the reply */
 	bool started;		/* its first stop was seen */
+	bool exiting;		/* at its exit event: nothing more to park */
 	bool launching;		/* before the program's own exec */
 };
 
@@ -124,6 +128,18 @@ void link_lost(struct run *run, const char *why);
 /* Waits for the one outstanding reply of t (start-up only). 0 or -errno. */
 int ask_now(struct run *run, struct tracee *t);
 
+/* Gives up the call that t asked. */
+void tell_cancel(struct run *run, struct tracee *t);
+
+/* ---- park.c: slow calls and signals ---- */
+
+/* Parks every tracee that has asked for long; ms until the next, or -1. */
+int park_slow(struct run *run);
+/* The reply of a parked tracee is in t->req. */
+void park_answer(struct run *run, struct tracee *t);
+/* A stop of a parked tracee: event and signal of its wait status. */
+void park_stop(struct run *run, struct tracee *t, int event, int sig);
+
 /* ---- fetch.c: between the tracee's memory and t->req ---- */
 
 /* Fills t->req from t->call, t->arg. 0 or -errno for the program. */
@@ -145,6 +161,8 @@ void let_go_then(struct run *run, struct tracee *t, then_fn then);
 void forward(struct run *run, struct tracee *t);
 /* A reply's plain end: store and skip. */
 void finish_reply(struct run *run, struct tracee *t);
+/* Counts and prints the call that returned ret. */
+void account(struct run *run, struct tracee *t, int64_t ret);
 /* At an exit stop: the program goes on and sees ret. */
 void finish_exit(struct run *run, struct tracee *t, int64_t ret);
 

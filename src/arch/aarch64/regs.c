@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/elf.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 
@@ -106,4 +107,46 @@ int arch_put_call(pid_t pid, long nr, const uint64_t arg[6])
 	if (err)
 		return err;
 	return set_nr(pid, (int)nr);
+}
+
+#define SYSCALL_SIZE 4
+
+int arch_put_wait(pid_t pid)
+{
+	static const uint64_t none[6];
+
+	return arch_put_call(pid, SYS_ppoll, none);
+}
+
+/* The registers as at the seccomp stop, but for pc and x0. */
+static int put_back(pid_t pid, const struct regs *regs, uint64_t pc,
+		    uint64_t x0)
+{
+	struct user_regs_struct r;
+	int err;
+
+	err = get(pid, &r);
+	if (err)
+		return err;
+	for (int i = 1; i < 6; i++)
+		r.regs[i] = regs->arg[i];
+	r.regs[0] = x0;
+	r.pc = pc;
+	err = set(pid, &r);
+	return err ? err : set_nr(pid, -1);
+}
+
+int arch_wait_result(pid_t pid, const struct regs *regs, int64_t ret)
+{
+	return put_back(pid, regs, regs->pc, (uint64_t)ret);
+}
+
+int arch_wait_again(pid_t pid, const struct regs *regs)
+{
+	return put_back(pid, regs, regs->pc - SYSCALL_SIZE, regs->arg[0]);
+}
+
+int arch_wait_interrupted(pid_t pid, const struct regs *regs)
+{
+	return put_back(pid, regs, regs->pc, (uint64_t)-EINTR);
 }

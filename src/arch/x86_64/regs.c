@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 
 #include "arch/arch.h"
@@ -82,4 +83,39 @@ int arch_put_args(pid_t pid, const uint64_t arg[6])
 	if (ptrace(PTRACE_SETREGS, pid, 0, &r))
 		return -errno;
 	return 0;
+}
+
+#define ERESTARTSYS 512
+#define SYSCALL_SIZE 2
+
+int arch_put_wait(pid_t pid)
+{
+	return poke(pid, offsetof(struct user_regs_struct, orig_rax),
+		    SYS_pause);
+}
+
+int arch_wait_result(pid_t pid, const struct regs *regs, int64_t ret)
+{
+	int err;
+
+	err = poke(pid, offsetof(struct user_regs_struct, rip), regs->pc);
+	return err ? err : arch_skip(pid, ret);
+}
+
+int arch_wait_again(pid_t pid, const struct regs *regs)
+{
+	int err;
+
+	err = poke(pid, offsetof(struct user_regs_struct, rip),
+		   regs->pc - SYSCALL_SIZE);
+	return err ? err : arch_skip(pid, regs->nr);
+}
+
+int arch_wait_interrupted(pid_t pid, const struct regs *regs)
+{
+	int err;
+
+	err = poke(pid, offsetof(struct user_regs_struct, orig_rax),
+		   (uint64_t)regs->nr);
+	return err ? err : arch_set_ret(pid, -ERESTARTSYS);
 }

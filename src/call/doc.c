@@ -1,0 +1,166 @@
+/*
+ * `rsc syscalls`: prints docs/syscalls.md, the call table for people.
+ */
+#include "call/doc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "call/call.h"
+
+static const char *const verdict_word[] = {
+	[V_REMOTE] = "remote", [V_BY_FD] = "by_fd", [V_BY_PATH] = "by_path",
+	[V_LOCAL] = "local",   [V_SPLIT] = "split", [V_REFUSED] = "refused",
+};
+
+static const char *const verdict_text[] = {
+	[V_REMOTE] = "happens on the server",
+	[V_BY_FD] = "happens where the descriptor was opened",
+	[V_BY_PATH] = "happens where the route rules say",
+	[V_LOCAL] = "happens in this kernel",
+	[V_SPLIT] = "is done by a hook of the tracer, on one side or both",
+	[V_REFUSED] = "fails with the errno of its row",
+};
+
+static const char *const kind_word[] = {
+	[ARG_NONE] = "",
+	[ARG_INT] = "int",
+	[ARG_UINT] = "uint",
+	[ARG_FLAGS] = "flags",
+	[ARG_FD] = "fd",
+	[ARG_DIRFD] = "dirfd",
+	[ARG_PATH] = "path",
+	[ARG_STR] = "string",
+	[ARG_IN] = "in",
+	[ARG_OUT] = "out",
+	[ARG_OUT_ALL] = "out_all",
+	[ARG_IOV_IN] = "iov_in",
+	[ARG_IOV_OUT] = "iov_out",
+	[ARG_STRUCT_IN] = "in",
+	[ARG_STRUCT_OUT] = "out",
+	[ARG_STRUCT_INOUT] = "inout",
+	[ARG_PTR] = "pointer",
+};
+
+_Static_assert(sizeof(verdict_word) / sizeof(*verdict_word) == V_REFUSED + 1,
+	       "a word for every verdict");
+_Static_assert(sizeof(verdict_text) / sizeof(*verdict_text) == V_REFUSED + 1,
+	       "a text for every verdict");
+_Static_assert(sizeof(kind_word) / sizeof(*kind_word) == ARG_PTR + 1,
+	       "a word for every kind of argument");
+
+static void print_nr(int nr)
+{
+	if (nr == CALL_NO_NR)
+		printf(" - |");
+	else
+		printf(" %d |", nr);
+}
+
+static void print_arg(const struct arg *arg)
+{
+	printf("%s", kind_word[arg->kind]);
+	switch ((enum arg_kind)arg->kind) {
+	case ARG_FLAGS:
+		if (arg->type == FL_OPEN)
+			printf("(open)");
+		break;
+	case ARG_IN:
+	case ARG_OUT:
+	case ARG_OUT_ALL:
+	case ARG_IOV_IN:
+	case ARG_IOV_OUT:
+		printf("[%d]", arg->len);
+		break;
+	case ARG_STRUCT_IN:
+	case ARG_STRUCT_OUT:
+	case ARG_STRUCT_INOUT:
+		printf("(%s)", struct_table[arg->type].name);
+		break;
+	default:
+		break;
+	}
+}
+
+static void print_call(const struct call *call)
+{
+	unsigned int nargs = call_nargs(call);
+	unsigned int i;
+
+	printf("| %u | `%s` |", call->id, call->name);
+	print_nr(call->nr_x86_64);
+	print_nr(call->nr_aarch64);
+	printf(" %s |", verdict_word[call->verdict]);
+	for (i = 0; i < nargs; i++) {
+		printf(i ? ", " : " ");
+		print_arg(&call->arg[i]);
+	}
+	printf(" | ");
+	if (call->err)
+		printf("%s: ", strerrorname_np(call->err));
+	printf("%s |\n", call->why ? call->why : "");
+}
+
+static void print_legacy(const struct legacy *legacy)
+{
+	const struct call *to = call_by_name(legacy->to);
+	unsigned int nargs = to ? call_nargs(to) : 0;
+	unsigned int i;
+
+	printf("| `%s` | %d | `%s(", legacy->name, legacy->nr_x86_64,
+	       legacy->to);
+	for (i = 0; i < nargs; i++) {
+		printf("%s", i ? ", " : "");
+		if (legacy->arg[i] >= LEGACY_ARG)
+			printf("arg%d", legacy->arg[i] - LEGACY_ARG);
+		else
+			printf("%d", legacy->arg[i]);
+	}
+	printf(")` |\n");
+}
+
+static void print_verdicts(void)
+{
+	unsigned int count;
+	size_t verdict;
+	size_t i;
+
+	printf("| verdict | calls | a call with this verdict |\n"
+	       "|---|---|---|\n");
+	for (verdict = 0; verdict <= V_REFUSED; verdict++) {
+		count = 0;
+		for (i = 0; i < call_count; i++)
+			count += call_table[i].verdict == verdict;
+		printf("| %s | %u | %s |\n", verdict_word[verdict], count,
+		       verdict_text[verdict]);
+	}
+}
+
+int doc_main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc > 1) {
+		fprintf(stderr, "rsc syscalls: %s: takes no argument\n", argv[1]);
+		return 2;
+	}
+	printf("# System calls\n\n"
+	       "Printed by `rsc syscalls` from src/call/calls.def; do not edit.\n\n");
+	print_verdicts();
+	printf("\nA number in brackets is the index of the argument that holds"
+	       " the length, counted from 0.\n\n"
+	       "| id | call | x86_64 | aarch64 | verdict | arguments | reason |"
+	       "\n|---|---|---|---|---|---|---|\n");
+	for (i = 0; i < call_count; i++)
+		print_call(&call_table[i]);
+	printf("\n## Old calls of x86_64\n\n"
+	       "Each is carried out as the call on the right.\n\n"
+	       "| call | x86_64 | as |\n|---|---|---|\n");
+	for (i = 0; i < legacy_count; i++)
+		print_legacy(&legacy_table[i]);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "rsc syscalls: the output could not be written\n");
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,257 @@
+/*
+ * The call table, the legacy table and the structure table, and how to find a
+ * row in them.
+ */
+#include "call/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
+#include <sys/time.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <utime.h>
+
+#include "arch/arch.h"
+#include "call/types.h"
+
+#define NR_MAX 512
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Field lists: EACH(m, c, x, y, ...) is m(c, x) m(c, y) ... */
+#define PARENS ()
+#define EXPAND(...) EXPAND3(EXPAND3(EXPAND3(EXPAND3(__VA_ARGS__))))
+#define EXPAND3(...) EXPAND2(EXPAND2(EXPAND2(EXPAND2(__VA_ARGS__))))
+#define EXPAND2(...) EXPAND1(EXPAND1(EXPAND1(EXPAND1(__VA_ARGS__))))
+#define EXPAND1(...) __VA_ARGS__
+#define EACH(m, c, ...) EXPAND(EACH_NEXT(m, c, __VA_ARGS__))
+#define EACH_NEXT(m, c, x, ...)                                                \
+	m(c, x) __VA_OPT__(EACH_AGAIN PARENS(m, c, __VA_ARGS__))
+#define EACH_AGAIN() EACH_NEXT
+
+#define U(field) (field, false, false)
+#define S(field) (field, false, true)
+#define B(field) (field, true, false)
+#define FIELD(ctype, what) FIELD_OF(ctype, FIELD_WORDS what)
+#define FIELD_WORDS(field, is_bytes, is_signed) field, is_bytes, is_signed
+#define FIELD_OF(...) FIELD_ROW(__VA_ARGS__)
+#define FIELD_ROW(ctype, f, b, s)                                              \
+	{ offsetof(ctype, f), sizeof(((ctype *)0)->f), b, s },
+
+#define STRUCT(type, ctype, ...)                                               \
+	static const struct field fields_##type[] = {                          \
+		EACH(FIELD, ctype, __VA_ARGS__)                                \
+	};
+#include "call/types.def"
+#undef STRUCT
+
+const struct struct_info struct_table[ST_COUNT] = {
+#define STRUCT(type, ctype, ...)                                               \
+	[ST_##type] = { #type, sizeof(ctype), ARRAY_SIZE(fields_##type),       \
+			fields_##type },
+#include "call/types.def"
+#undef STRUCT
+};
+
+#undef U
+#undef S
+#undef B
+
+_Static_assert(sizeof(struct kernel_statx) == 256, "statx");
+_Static_assert(offsetof(struct kernel_statx, stx_rdev_major) == 128, "statx");
+_Static_assert(offsetof(struct kernel_statx, stx_subvol) == 160, "statx");
+_Static_assert(sizeof(struct statfs) == 120, "statfs");
+_Static_assert(sizeof(struct timespec) == 16, "timespec");
+_Static_assert(sizeof(struct kernel_timespec2) == 32, "timespec2");
+_Static_assert(sizeof(struct timeval) == 16, "timeval");
+_Static_assert(sizeof(struct timezone) == 8, "timezone");
+_Static_assert(sizeof(struct flock) == 32, "flock");
+_Static_assert(sizeof(struct sysinfo) == 112, "sysinfo");
+_Static_assert(sizeof(struct kernel_utsname) == 390, "utsname");
+_Static_assert(sizeof(struct kernel_open_how) == 24, "open_how");
+_Static_assert(sizeof(struct kernel_termios) == 36, "termios");
+_Static_assert(sizeof(struct kernel_termios2) == 44, "termios2");
+_Static_assert(sizeof(struct kernel_winsize) == 8, "winsize");
+_Static_assert(sizeof(struct rlimit) == 16, "rlimit");
+_Static_assert(sizeof(struct timex) == 208, "timex");
+
+/* The words of calls.def. */
+#define NO CALL_NO_NR
+#define NONE { .kind = ARG_NONE }
+#define INT { .kind = ARG_INT }
+#define UINT { .kind = ARG_UINT }
+#define FLAGS { .kind = ARG_FLAGS, .type = FL_PLAIN }
+#define FLAGS_OPEN { .kind = ARG_FLAGS, .type = FL_OPEN }
+#define FD { .kind = ARG_FD }
+#define DIRFD { .kind = ARG_DIRFD }
+#define PATH { .kind = ARG_PATH }
+#define STR { .kind = ARG_STR }
+#define IN(n) { .kind = ARG_IN, .len = (n) }
+#define OUT(n) { .kind = ARG_OUT, .len = (n) }
+#define OUT_ALL(n) { .kind = ARG_OUT_ALL, .len = (n) }
+#define IOV_IN(n) { .kind = ARG_IOV_IN, .len = (n) }
+#define IOV_OUT(n) { .kind = ARG_IOV_OUT, .len = (n) }
+#define STRUCT_IN(t) { .kind = ARG_STRUCT_IN, .type = ST_##t }
+#define STRUCT_OUT(t) { .kind = ARG_STRUCT_OUT, .type = ST_##t }
+#define STRUCT_INOUT(t) { .kind = ARG_STRUCT_INOUT, .type = ST_##t }
+#define PTR { .kind = ARG_PTR }
+
+#define CALL(nr_wire, word, nr_x86, nr_arm, verd, kind, error, sets, reason,   \
+	     ...)                                                              \
+	{                                                                      \
+		.id = nr_wire,                                                 \
+		.verdict = verd,                                               \
+		.ret = kind,                                                   \
+		.classes = sets,                                               \
+		.nr_x86_64 = nr_x86,                                           \
+		.nr_aarch64 = nr_arm,                                          \
+		.err = error,                                                  \
+		.name = #word,                                                 \
+		.why = reason,                                                 \
+		.arg = { __VA_ARGS__ },                                        \
+	},
+const struct call call_table[] = {
+#include "call/calls.def"
+};
+#undef CALL
+const size_t call_count = ARRAY_SIZE(call_table);
+
+#define ARG(n) (LEGACY_ARG + (n))
+#define LEGACY(nr, word, target, ...)                                          \
+	{ nr, #word, #target, { __VA_ARGS__ } },
+const struct legacy legacy_table[] = {
+#include "call/legacy.def"
+};
+#undef LEGACY
+const size_t legacy_count = ARRAY_SIZE(legacy_table);
+
+/* Rows by number, plus one; 0 is no row. Filled once. */
+static uint16_t call_index[NR_MAX];
+static uint16_t legacy_index[NR_MAX];
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+
+static void index_fill(void)
+{
+	size_t i;
+	int nr;
+
+	for (i = 0; i < call_count; i++) {
+		nr = ARCH_NR(&call_table[i]);
+		if (nr >= 0 && nr < NR_MAX)
+			call_index[nr] = i + 1;
+	}
+	for (i = 0; ARCH_HAS_LEGACY && i < legacy_count; i++)
+		legacy_index[legacy_table[i].nr_x86_64] = i + 1;
+}
+
+const struct call *call_by_id(unsigned int id)
+{
+	/* Wire ids are sequential from 1, which check_table proves. */
+	if (id < 1 || id > call_count)
+		return NULL;
+	return &call_table[id - 1];
+}
+
+const struct call *call_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < call_count; i++)
+		if (!strcmp(call_table[i].name, name))
+			return &call_table[i];
+	return NULL;
+}
+
+const struct call *call_by_nr(long nr)
+{
+	pthread_once(&index_once, index_fill);
+	if (nr < 0 || nr >= NR_MAX || !call_index[nr])
+		return NULL;
+	return &call_table[call_index[nr] - 1];
+}
+
+const struct legacy *legacy_by_nr(long nr)
+{
+	pthread_once(&index_once, index_fill);
+	if (nr < 0 || nr >= NR_MAX || !legacy_index[nr])
+		return NULL;
+	return &legacy_table[legacy_index[nr] - 1];
+}
+
+int call_nr(const struct call *call)
+{
+	return ARCH_NR(call);
+}
+
+unsigned int call_nargs(const struct call *call)
+{
+	unsigned int n = 0;
+
+	while (n < CALL_ARGS && call->arg[n].kind != ARG_NONE)
+		n++;
+	return n;
+}
+
+/* FNV-1a, one number at a time so that byte order does not matter. */
+static uint64_t hash_num(uint64_t hash, uint64_t num)
+{
+	int i;
+
+	for (i = 0; i < 8; i++, num >>= 8)
+		hash = (hash ^ (num & 0xff)) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static uint64_t hash_str(uint64_t hash, const char *str)
+{
+	do
+		hash = hash_num(hash, (unsigned char)*str);
+	while (*str++);
+	return hash;
+}
+
+static uint64_t hash_call(uint64_t hash, const struct call *call)
+{
+	int i;
+
+	hash = hash_str(hash_num(hash, call->id), call->name);
+	hash = hash_num(hash_num(hash, call->verdict), call->ret);
+	for (i = 0; i < CALL_ARGS; i++) {
+		hash = hash_num(hash, call->arg[i].kind);
+		hash = hash_num(hash, call->arg[i].len);
+		hash = hash_num(hash, call->arg[i].type);
+	}
+	return hash;
+}
+
+/* Integers of any width travel alike; only the width of bytes is wire. */
+static uint64_t hash_struct(uint64_t hash, const struct struct_info *info)
+{
+	const struct field *field = info->field;
+	const struct field *end = field + info->nfields;
+
+	hash = hash_num(hash_str(hash, info->name), info->nfields);
+	for (; field < end; field++) {
+		hash = hash_num(hash, field->bytes ? field->size : 0);
+		hash = hash_num(hash, field->is_signed);
+	}
+	return hash;
+}
+
+uint64_t call_digest(void)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	for (i = 0; i < call_count; i++)
+		hash = hash_call(hash, &call_table[i]);
+	for (i = ST_NONE + 1; i < ST_COUNT; i++)
+		hash = hash_struct(hash, &struct_table[i]);
+	return hash;
+}

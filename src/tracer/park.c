@@ -1,0 +1,152 @@
+/*
+ * Slow calls: the tracee waits where signals reach it.
+ *
+ * Theory of Operation. A tracee whose reply does not come at once is put into
+ * pause(2) (or ppoll) and continued, so that job control, kill and handlers
+ * work as if its call blocked here. When the reply comes it is interrupted and
+ * the result put in. A call whose end needs a seccomp stop (an open, whose
+ * placeholder has to be made) is made again and meets its reply there.
+ *
+ * A signal that has a handler has to know first whether the call happened:
+ * the server is asked to give it up, and its answer decides. It happened: the
+ * result goes in, then the handler runs. It did not (EINTR): the kernel sees
+ * an interrupted call and chooses between EINTR and a restart. Other signals
+ * are delivered at once; the kernel makes the wait again by itself.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "tracer/tracee.h"
+
+#define SLOW_NSEC 1000000L
+
+static long long age(const struct tracee *t, const struct timespec *now)
+{
+	return (now->tv_sec - t->start.tv_sec) * 1000000000LL +
+	       now->tv_nsec - t->start.tv_nsec;
+}
+
+int park_slow(struct run *run)
+{
+	struct timespec now;
+	struct tracee *t;
+	int wait = -1;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (t = run->tracees; t; t = t->next) {
+		if (t->state != T_ASKING || t->exiting)
+			continue;
+		if (age(t, &now) < SLOW_NSEC) {
+			wait = 1;
+			continue;
+		}
+		if (arch_put_wait(t->pid))
+			continue;
+		t->state = T_PARKED;
+		t->answered = false;
+		t->signal = 0;
+		ptrace(PTRACE_CONT, t->pid, 0, 0);
+	}
+	return wait;
+}
+
+static bool is_caught(pid_t pid, int sig)
+{
+	uint64_t caught = 0;
+	char name[64];
+	char line[256];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	f = fopen(name, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SigCgt: %" SCNx64, &caught) == 1)
+			break;
+	fclose(f);
+	return caught >> (sig - 1) & 1;
+}
+
+/* Puts the reply in, or has the call made again to meet it. */
+static void complete(struct run *run, struct tracee *t)
+{
+	int64_t ret = t->req.ret;
+	int err;
+
+	t->state = T_RUNNING;
+	if (t->then != finish_reply) {
+		t->rejoin = true;
+		arch_wait_again(t->pid, &t->regs);
+		return;
+	}
+	t->then = NULL;
+	err = store(t);
+	ret = err ? err : ret;
+	account(run, t, ret);
+	arch_wait_result(t->pid, &t->regs, ret);
+	arena_reset(&t->arena);
+}
+
+/* The reply is here, and a handler will run next. */
+static void complete_before_handler(struct run *run, struct tracee *t)
+{
+	if (t->req.ret != -EINTR && t->then == finish_reply) {
+		complete(run, t);
+		return;
+	}
+	/* Nothing happened, or what did is undone and made again. */
+	if (t->call->ret == RET_FD && t->req.ret >= 0)
+		tell_close(run, t, (int)t->req.ret);
+	t->state = T_RUNNING;
+	t->then = NULL;
+	arch_wait_interrupted(t->pid, &t->regs);
+	arena_reset(&t->arena);
+}
+
+void park_answer(struct run *run, struct tracee *t)
+{
+	int sig = t->signal;
+
+	t->answered = true;
+	if (!sig) {
+		ptrace(PTRACE_INTERRUPT, t->pid, 0, 0);
+		return;
+	}
+	t->signal = 0;
+	complete_before_handler(run, t);
+	ptrace(PTRACE_CONT, t->pid, 0, sig);
+}
+
+void park_stop(struct run *run, struct tracee *t, int event, int sig)
+{
+	bool group = event == PTRACE_EVENT_STOP && sig != SIGTRAP;
+
+	if (event == PTRACE_EVENT_STOP) {
+		if (t->answered)
+			complete(run, t);
+		ptrace(group ? PTRACE_LISTEN : PTRACE_CONT, t->pid, 0, 0);
+		return;
+	}
+	if (event) {
+		ptrace(PTRACE_CONT, t->pid, 0, 0);
+		return;
+	}
+	if (!is_caught(t->pid, sig)) {
+		if (t->answered)
+			complete(run, t);
+		ptrace(PTRACE_CONT, t->pid, 0, sig);
+		return;
+	}
+	if (t->answered) {
+		complete_before_handler(run, t);
+		ptrace(PTRACE_CONT, t->pid, 0, sig);
+		return;
+	}
+	t->signal = sig;
+	tell_cancel(run, t);
+}
