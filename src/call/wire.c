@@ -1,0 +1,658 @@
+/* The wire form of messages: docs/PROTOCOL.md. */
+#include <cbor.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "call/cursor.h"
+#include "call/flags.h"
+#include "call/wire.h"
+#include "transport/frame.h"
+
+/* ---- writing; the first error stays ---- */
+
+struct out {
+	struct buf *buf;
+	int err;
+};
+
+static void put_raw(struct out *o, const void *data, size_t len)
+{
+	if (!o->err)
+		o->err = buf_add(o->buf, data, len);
+}
+
+static void put_uint(struct out *o, uint64_t v)
+{
+	unsigned char b[9];
+
+	put_raw(o, b, cbor_encode_uint(v, b, sizeof(b)));
+}
+
+static void put_int(struct out *o, int64_t v)
+{
+	unsigned char b[9];
+
+	if (v >= 0)
+		put_uint(o, (uint64_t)v);
+	else
+		put_raw(o, b,
+			cbor_encode_negint((uint64_t)(-1 - v), b, sizeof(b)));
+}
+
+static void put_array(struct out *o, size_t n)
+{
+	unsigned char b[9];
+
+	put_raw(o, b, cbor_encode_array_start(n, b, sizeof(b)));
+}
+
+static void put_bytes(struct out *o, const void *data, size_t len)
+{
+	unsigned char b[9];
+
+	put_raw(o, b, cbor_encode_bytestring_start(len, b, sizeof(b)));
+	put_raw(o, data, len);
+}
+
+static void put_null(struct out *o)
+{
+	unsigned char b[1];
+
+	put_raw(o, b, cbor_encode_null(b, sizeof(b)));
+}
+
+static void put_true(struct out *o)
+{
+	unsigned char b[1];
+
+	put_raw(o, b, cbor_encode_bool(true, b, sizeof(b)));
+}
+
+static uint64_t load(const uint8_t *at, const struct field *f)
+{
+	uint8_t u8;
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
+
+	switch (f->size) {
+	case 1:
+		memcpy(&u8, at, 1);
+		return f->is_signed ? (uint64_t)(int8_t)u8 : u8;
+	case 2:
+		memcpy(&u16, at, 2);
+		return f->is_signed ? (uint64_t)(int16_t)u16 : u16;
+	case 4:
+		memcpy(&u32, at, 4);
+		return f->is_signed ? (uint64_t)(int32_t)u32 : u32;
+	default:
+		memcpy(&u64, at, 8);
+		return u64;
+	}
+}
+
+static void put_struct(struct out *o, unsigned int type, const uint8_t *data)
+{
+	const struct struct_info *info = &struct_table[type];
+
+	put_array(o, info->nfields);
+	for (unsigned int i = 0; i < info->nfields; i++) {
+		const struct field *f = &info->field[i];
+
+		if (f->bytes)
+			put_bytes(o, data + f->offset, f->size);
+		else if (f->is_signed)
+			put_int(o, (int64_t)load(data + f->offset, f));
+		else
+			put_uint(o, load(data + f->offset, f));
+	}
+}
+
+/* ---- frames ---- */
+
+static int begin(struct out *o, struct buf *buf, size_t *mark, size_t items)
+{
+	o->buf = buf;
+	o->err = frame_begin(buf, mark);
+	put_array(o, items);
+	return o->err;
+}
+
+static int end(struct out *o, size_t mark)
+{
+	if (!o->err)
+		o->err = frame_end(o->buf, mark);
+	if (o->err)
+		o->buf->len = mark;
+	return o->err;
+}
+
+int wire_put_hello(struct buf *buf, const struct hello *hello)
+{
+	struct out o;
+	size_t mark;
+
+	begin(&o, buf, &mark, 6);
+	put_uint(&o, MSG_HELLO);
+	put_bytes(&o, "rsc", 3);
+	put_uint(&o, hello->version);
+	put_bytes(&o, hello->arch, strlen(hello->arch));
+	put_uint(&o, hello->digest);
+	put_bytes(&o, hello->name, strlen(hello->name));
+	return end(&o, mark);
+}
+
+static int put_numbers(struct buf *buf, size_t n, const uint32_t *number)
+{
+	struct out o;
+	size_t mark;
+
+	begin(&o, buf, &mark, n);
+	for (size_t i = 0; i < n; i++)
+		put_uint(&o, number[i]);
+	return end(&o, mark);
+}
+
+int wire_put_spawn(struct buf *buf, uint32_t task, uint32_t parent,
+		   uint32_t share)
+{
+	uint32_t n[] = { MSG_SPAWN, task, parent, share };
+
+	return put_numbers(buf, 4, n);
+}
+
+int wire_put_exit(struct buf *buf, uint32_t task)
+{
+	uint32_t n[] = { MSG_EXIT, task };
+
+	return put_numbers(buf, 2, n);
+}
+
+int wire_put_cancel(struct buf *buf, uint32_t task, uint32_t seq)
+{
+	uint32_t n[] = { MSG_CANCEL, task, seq };
+
+	return put_numbers(buf, 3, n);
+}
+
+static void put_arg(struct out *o, const struct arg *arg,
+		    const struct value *v)
+{
+	switch ((enum arg_kind)arg->kind) {
+	case ARG_NONE:
+	case ARG_PTR:
+		return;
+	case ARG_INT:
+	case ARG_FD:
+	case ARG_DIRFD:
+		put_int(o, (int32_t)v->num);
+		return;
+	case ARG_UINT:
+		put_uint(o, v->num);
+		return;
+	case ARG_FLAGS:
+		put_uint(o, flags_to_wire(arg->type, v->num));
+		return;
+	case ARG_PATH:
+	case ARG_STR:
+	case ARG_IN:
+	case ARG_IOV_IN:
+		if (v->data)
+			put_bytes(o, v->data, v->len);
+		else
+			put_null(o);
+		return;
+	case ARG_OUT:
+	case ARG_OUT_ALL:
+	case ARG_IOV_OUT:
+		if (v->num)
+			put_uint(o, v->len);
+		else
+			put_null(o);
+		return;
+	case ARG_STRUCT_IN:
+	case ARG_STRUCT_INOUT:
+		if (v->data)
+			put_struct(o, arg->type, v->data);
+		else
+			put_null(o);
+		return;
+	case ARG_STRUCT_OUT:
+		if (v->num)
+			put_true(o);
+		else
+			put_null(o);
+		return;
+	}
+}
+
+int wire_put_call(struct buf *buf, const struct req *req)
+{
+	unsigned int n = call_nargs(req->call);
+	struct out o;
+	size_t mark;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (req->call->arg[i].kind == ARG_PTR)
+			return -ENOSYS;
+	begin(&o, buf, &mark, 4 + n);
+	put_uint(&o, MSG_CALL);
+	put_uint(&o, req->task);
+	put_uint(&o, req->seq);
+	put_uint(&o, req->call->id);
+	for (unsigned int i = 0; i < n; i++)
+		put_arg(&o, &req->call->arg[i], &req->val[i]);
+	return end(&o, mark);
+}
+
+static bool is_out(const struct arg *arg)
+{
+	return arg->kind == ARG_OUT || arg->kind == ARG_OUT_ALL ||
+	       arg->kind == ARG_IOV_OUT || arg->kind == ARG_STRUCT_OUT ||
+	       arg->kind == ARG_STRUCT_INOUT;
+}
+
+/* How many bytes of an output buffer hold something. */
+static size_t valid(const struct req *req, unsigned int i)
+{
+	size_t cap = req->val[i].len;
+
+	if (req->call->arg[i].kind == ARG_OUT_ALL)
+		return cap;
+	return (uint64_t)req->ret < cap ? (size_t)req->ret : cap;
+}
+
+int wire_put_reply(struct buf *buf, const struct req *req)
+{
+	unsigned int outs = 0;
+	struct out o;
+	size_t mark;
+
+	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++)
+		outs += is_out(&req->call->arg[i]);
+	begin(&o, buf, &mark, 4 + outs);
+	put_uint(&o, MSG_REPLY);
+	put_uint(&o, req->task);
+	put_uint(&o, req->seq);
+	put_int(&o, req->ret);
+	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
+		const struct arg *arg = &req->call->arg[i];
+		const struct value *v = &req->val[i];
+
+		if (!is_out(arg))
+			continue;
+		if (!v->num)
+			put_null(&o);
+		else if (arg->kind == ARG_STRUCT_OUT ||
+			 arg->kind == ARG_STRUCT_INOUT)
+			put_struct(&o, arg->type, v->data);
+		else
+			put_bytes(&o, v->data, valid(req, i));
+	}
+	return end(&o, mark);
+}
+
+/* ---- reading ---- */
+
+static void copy_text(char *to, size_t size, const uint8_t *data, size_t len)
+{
+	if (len > size - 1)
+		len = size - 1;
+	memcpy(to, data, len);
+	to[len] = 0;
+}
+
+static bool get_hello(struct cursor *c, struct hello *h)
+{
+	const uint8_t *data;
+	uint64_t v;
+	size_t len;
+
+	if (!cursor_bytes(c, &data, &len))
+		return false;
+	if (len != 3 || memcmp(data, "rsc", 3))
+		return cursor_fail(c, "HELLO does not say rsc");
+	if (!cursor_uint(c, UINT32_MAX, &v))
+		return false;
+	h->version = (uint32_t)v;
+	if (!cursor_bytes(c, &data, &len))
+		return false;
+	copy_text(h->arch, sizeof(h->arch), data, len);
+	if (!cursor_uint(c, UINT64_MAX, &h->digest) ||
+	    !cursor_bytes(c, &data, &len))
+		return false;
+	if (len > WIRE_NAME_MAX)
+		return cursor_fail(c, "HELLO's name is too long");
+	copy_text(h->name, sizeof(h->name), data, len);
+	return cursor_end(c);
+}
+
+static bool get_u32(struct cursor *c, uint32_t *out)
+{
+	uint64_t v;
+
+	if (!cursor_uint(c, UINT32_MAX, &v))
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+/* Reads to behind the head; *items is the array's length. */
+static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
+{
+	static const unsigned char want[] = { 6, 0, 0, 4, 2, 3 };
+	uint64_t type;
+	uint64_t id;
+
+	memset(head, 0, sizeof(*head));
+	if (!cursor_array(c, items) || !cursor_uint(c, MSG_COUNT - 1, &type))
+		return false;
+	head->type = (enum msg)type;
+	if (want[type] ? *items != want[type] : *items < 4)
+		return cursor_fail(c, "a message of the wrong length");
+	if (type == MSG_HELLO)
+		return get_hello(c, &head->hello);
+	if (!get_u32(c, &head->task))
+		return false;
+	switch (head->type) {
+	case MSG_CALL:
+		if (!get_u32(c, &head->seq) ||
+		    !cursor_uint(c, UINT16_MAX, &id))
+			return false;
+		head->call = call_by_id((unsigned int)id);
+		if (!head->call)
+			return cursor_fail(c, "a call that no row describes");
+		if (*items != 4 + call_nargs(head->call))
+			return cursor_fail(c, "a call of the wrong length");
+		return true;
+	case MSG_REPLY:
+		return get_u32(c, &head->seq);
+	case MSG_SPAWN:
+		if (!get_u32(c, &head->parent) || !get_u32(c, &head->share))
+			return false;
+		if (head->share & ~(uint32_t)(SPAWN_FILES | SPAWN_FS))
+			return cursor_fail(c, "SPAWN shares what is unknown");
+		return cursor_end(c);
+	case MSG_CANCEL:
+		return get_u32(c, &head->seq) && cursor_end(c);
+	default:
+		return cursor_end(c);
+	}
+}
+
+int wire_get_head(const uint8_t *body, size_t len, struct msg_head *head,
+		  const char **why)
+{
+	struct cursor c = { body, body + len, NULL };
+	size_t items;
+
+	if (get_head(&c, head, &items))
+		return 0;
+	*why = c.why;
+	return -EPROTO;
+}
+
+static bool fits(int64_t v, bool negative, const struct field *f)
+{
+	unsigned int bits = f->size * 8u;
+
+	if (f->is_signed) {
+		int64_t max = bits == 64 ? INT64_MAX :
+					   ((int64_t)1 << (bits - 1)) - 1;
+
+		return (negative || v >= 0) && v <= max && v >= -max - 1;
+	}
+	return !negative && (bits == 64 || (uint64_t)v < 1ull << bits);
+}
+
+static bool get_struct(struct cursor *c, const struct item *item,
+		       unsigned int type, uint8_t *data)
+{
+	const struct struct_info *info = &struct_table[type];
+
+	if (item->kind != ITEM_ARRAY || item->num != info->nfields)
+		return cursor_fail(c, "a structure of the wrong length");
+	for (unsigned int i = 0; i < info->nfields; i++) {
+		const struct field *f = &info->field[i];
+		uint8_t *at = data + f->offset;
+		struct item in;
+		int64_t v;
+
+		if (!cursor_next(c, &in))
+			return false;
+		if (f->bytes) {
+			if (in.kind != ITEM_BYTES || in.len != f->size)
+				return cursor_fail(c, "a field of bytes");
+			memcpy(at, in.data, in.len);
+			continue;
+		}
+		if (!item_int(&in, &v) || !fits(v, in.negative, f))
+			return cursor_fail(c, "a field out of range");
+		switch (f->size) {
+		case 1:
+			memcpy(at, &(uint8_t){ (uint8_t)v }, 1);
+			break;
+		case 2:
+			memcpy(at, &(uint16_t){ (uint16_t)v }, 2);
+			break;
+		case 4:
+			memcpy(at, &(uint32_t){ (uint32_t)v }, 4);
+			break;
+		default:
+			memcpy(at, &v, 8);
+			break;
+		}
+	}
+	return true;
+}
+
+static bool room(struct cursor *c, struct value *v, size_t len,
+		 struct arena *arena)
+{
+	v->num = 1;
+	v->len = len;
+	v->data = arena_alloc(arena, len + 1);
+	return v->data ? true : cursor_fail(c, "out of memory");
+}
+
+static bool get_scalar(struct cursor *c, const struct arg *arg,
+		       const struct item *item, struct value *v)
+{
+	int64_t num;
+
+	if (!item_int(item, &num))
+		return cursor_fail(c, "an integer argument");
+	if (arg->kind == ARG_UINT || arg->kind == ARG_FLAGS) {
+		if (item->negative)
+			return cursor_fail(c, "a negative argument");
+		v->num = arg->kind == ARG_FLAGS ?
+				 flags_from_wire(arg->type, item->num) :
+				 item->num;
+		return true;
+	}
+	if (num > INT32_MAX || num < INT32_MIN ||
+	    (!item->negative && item->num > INT32_MAX))
+		return cursor_fail(c, "an argument out of range");
+	v->num = (uint64_t)num;
+	return true;
+}
+
+static bool get_in(struct cursor *c, const struct arg *arg,
+		   const struct item *item, struct value *v,
+		   struct arena *arena)
+{
+	bool text = arg->kind == ARG_PATH || arg->kind == ARG_STR;
+
+	if (item->kind != ITEM_BYTES)
+		return cursor_fail(c, "an argument of bytes");
+	if (item->len > (text ? PATH_MAX - 1 : VALUE_BYTES_MAX))
+		return cursor_fail(c, "an argument that is too long");
+	if (text && memchr(item->data, 0, item->len))
+		return cursor_fail(c, "a NUL inside a string");
+	if (!room(c, v, item->len, arena))
+		return false;
+	memcpy(v->data, item->data, item->len);
+	return true;
+}
+
+static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
+		    struct arena *arena)
+{
+	struct item item;
+
+	if (!cursor_next(c, &item))
+		return false;
+	if (arg->kind > ARG_DIRFD && item.kind == ITEM_NULL)
+		return true;
+	switch ((enum arg_kind)arg->kind) {
+	case ARG_INT:
+	case ARG_UINT:
+	case ARG_FLAGS:
+	case ARG_FD:
+	case ARG_DIRFD:
+		return get_scalar(c, arg, &item, v);
+	case ARG_PATH:
+	case ARG_STR:
+	case ARG_IN:
+	case ARG_IOV_IN:
+		return get_in(c, arg, &item, v, arena);
+	case ARG_OUT:
+	case ARG_OUT_ALL:
+	case ARG_IOV_OUT:
+		if (item.kind != ITEM_INT || item.negative ||
+		    item.num > VALUE_BYTES_MAX)
+			return cursor_fail(c, "a capacity out of range");
+		return room(c, v, item.num, arena);
+	case ARG_STRUCT_OUT:
+		if (item.kind != ITEM_TRUE)
+			return cursor_fail(c, "true or null was expected");
+		return room(c, v, struct_table[arg->type].size, arena);
+	case ARG_STRUCT_IN:
+	case ARG_STRUCT_INOUT:
+		return room(c, v, struct_table[arg->type].size, arena) &&
+		       get_struct(c, &item, arg->type, v->data);
+	default:
+		return cursor_fail(c, "an argument that cannot travel");
+	}
+}
+
+/* A buffer is no longer than the call says it is. */
+static bool lengths_agree(struct cursor *c, const struct req *req)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		const struct arg *arg = &req->call->arg[i];
+
+		if ((arg->kind == ARG_IN || arg->kind == ARG_OUT ||
+		     arg->kind == ARG_OUT_ALL) &&
+		    req->val[i].num && req->val[i].len != req->val[arg->len].num)
+			return cursor_fail(c, "a length that does not agree");
+	}
+	return true;
+}
+
+int wire_get_call(const uint8_t *body, size_t len, struct req *req,
+		  struct arena *arena, const char **why)
+{
+	struct cursor c = { body, body + len, NULL };
+	struct msg_head head;
+	size_t items;
+	bool ok;
+
+	memset(req, 0, sizeof(*req));
+	ok = get_head(&c, &head, &items);
+	if (ok && head.type != MSG_CALL)
+		ok = cursor_fail(&c, "a CALL was expected");
+	if (ok) {
+		req->call = head.call;
+		req->task = head.task;
+		req->seq = head.seq;
+	}
+	for (unsigned int i = 0; ok && i < items - 4; i++)
+		ok = get_arg(&c, &req->call->arg[i], &req->val[i], arena);
+	ok = ok && cursor_end(&c) && lengths_agree(&c, req);
+	if (ok)
+		return 0;
+	*why = c.why;
+	return -EPROTO;
+}
+
+/* The result cannot say more bytes than there were. */
+static bool ret_agrees(struct cursor *c, const struct req *req)
+{
+	if (req->ret < -4095)
+		return cursor_fail(c, "an errno out of range");
+	if (req->call->ret == RET_FD && req->ret > INT_MAX)
+		return cursor_fail(c, "a handle out of range");
+	if (req->call->ret != RET_LEN || req->ret < 0)
+		return true;
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		unsigned int kind = req->call->arg[i].kind;
+		size_t len = req->val[i].len;
+
+		if (kind != ARG_IN && kind != ARG_IOV_IN && kind != ARG_OUT &&
+		    kind != ARG_IOV_OUT)
+			continue;
+		/* A capacity of 0 asks for the size. */
+		if ((uint64_t)req->ret > len && (len || kind == ARG_IN))
+			return cursor_fail(c, "a result of more than asked");
+		return true;
+	}
+	return true;
+}
+
+static bool get_out(struct cursor *c, struct req *req, unsigned int i,
+		    struct arena *arena)
+{
+	const struct arg *arg = &req->call->arg[i];
+	struct value *v = &req->val[i];
+	uint64_t address = v->num;
+	struct item item;
+
+	if (!cursor_next(c, &item))
+		return false;
+	if (item.kind == ITEM_NULL)
+		return address ? cursor_fail(c, "an output is missing") : true;
+	if (!address)
+		return cursor_fail(c, "an output that was not asked for");
+	if (arg->kind == ARG_STRUCT_OUT || arg->kind == ARG_STRUCT_INOUT) {
+		if (!room(c, v, struct_table[arg->type].size, arena) ||
+		    !get_struct(c, &item, arg->type, v->data))
+			return false;
+	} else {
+		if (item.kind != ITEM_BYTES || item.len != valid(req, i))
+			return cursor_fail(c, "an output of another length");
+		if (!room(c, v, item.len, arena))
+			return false;
+		memcpy(v->data, item.data, item.len);
+	}
+	v->num = address;
+	return true;
+}
+
+int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
+		   struct arena *arena, const char **why)
+{
+	struct cursor c = { body, body + len, NULL };
+	struct msg_head head;
+	size_t items;
+	size_t outs = 0;
+	bool ok;
+
+	ok = get_head(&c, &head, &items);
+	if (ok && head.type != MSG_REPLY)
+		ok = cursor_fail(&c, "a REPLY was expected");
+	ok = ok && cursor_int(&c, &req->ret) && ret_agrees(&c, req);
+	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
+		outs += is_out(&req->call->arg[i]);
+	if (ok && items != 4 + outs)
+		ok = cursor_fail(&c, "a reply of the wrong length");
+	for (unsigned int i = 0; ok && outs && i < CALL_ARGS; i++)
+		if (is_out(&req->call->arg[i]))
+			ok = get_out(&c, req, i, arena);
+	ok = ok && cursor_end(&c);
+	if (ok)
+		return 0;
+	*why = c.why;
+	return -EPROTO;
+}
