@@ -144,7 +144,7 @@ static void hook_fcntl(struct run *run, struct tracee *t)
 		return;
 	case F_GETFL:
 	case F_SETFL:
-		forward_as(run, t, "fcntl_flags");
+		forward(run, t);
 		return;
 	case F_GETLK:
 	case F_SETLK:
