@@ -1,208 +1,418 @@
-/* Runs one decoded call: a row and native values become a system call. */
+/*
+ * Runs the call of a request: checks that the row may run here, that every
+ * descriptor is the client's and that every path may be reached, and then
+ * makes the system call with the values in place. Generic by argument kinds;
+ * the few irregular rows have a hook in the table below.
+ */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <linux/in6.h>
+#include <netinet/in.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "server/run.h"
+#include "server/path.h"
+#include "server/policy.h"
+#include "server/session.h"
 
-#define PROC_MAGIC 0x9fa0
+_Static_assert(AT_FDCWD == -100, "AT_FDCWD on the wire");
+_Static_assert(sizeof(long) == 8, "registers are 64 bits");
 
-static bool has(const struct handles *h, uint64_t fd)
+/* A call about to be made. */
+struct run {
+	struct worker *worker;
+	struct req *req;
+	const struct policy *policy;
+	uint64_t reg[CALL_ARGS];
+	struct iovec iov[CALL_ARGS];
+	struct place place[CALL_ARGS];	/* of PATH arguments */
+};
+
+/* Where a hook ends that wants the generic call after it. */
+#define GO_ON 1
+
+static int fd_of(const struct value *val)
 {
-	return fd < HANDLES_MAX && h->bit[fd / 8] >> (fd % 8) & 1;
+	int64_t num = (int64_t)val->num;
+
+	/* A register's upper half is not the kernel's business. */
+	return (int32_t)num;
 }
 
-static void add(struct handles *h, int64_t fd)
+static bool owns(const struct run *run, int fd)
 {
-	h->bit[fd / 8] |= (unsigned char)(1 << (fd % 8));
+	return handles_has(run->worker->handles, fd);
 }
 
-static void take(struct handles *h, uint64_t fd)
+/* A new descriptor becomes a handle. */
+static int64_t new_handle(struct run *run, int64_t fd)
 {
-	h->bit[fd / 8] &= (unsigned char)~(1 << (fd % 8));
-}
+	int err;
 
-/* True when pid is a process of this program. */
-static bool is_ours(const char *pid)
-{
-	struct stat ours;
-	struct stat its;
-	char name[64];
-
-	if (!strcmp(pid, "self") || !strcmp(pid, "thread-self"))
-		return true;
-	snprintf(name, sizeof(name), "/proc/%.32s/exe", pid);
-	return !stat("/proc/self/exe", &ours) && !stat(name, &its) &&
-	       ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
-}
-
-/*
- * True when fd lies below /proc of an rsc process: a write to its mem would
- * own the server. The opened object is asked, so no spelling helps.
- */
-static bool is_own_proc(int fd)
-{
-	struct statfs fs;
-	char link[64];
-	char name[PATH_MAX];
-	char *pid;
-	ssize_t n;
-
-	if (fstatfs(fd, &fs) || fs.f_type != PROC_MAGIC)
-		return false;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, name, sizeof(name) - 1);
-	if (n < 0)
-		return true;
-	name[n] = 0;
-	if (strncmp(name, "/proc/", 6))
-		return name[0] != '/' || strcmp(name, "/proc");
-	pid = name + 6;
-	pid[strcspn(pid, "/")] = 0;
-	return is_ours(pid);
-}
-
-/* Refuses a path whose directory or object is /proc of an rsc process. */
-static int check_path(int dirfd, const char *path)
-{
-	char dir[PATH_MAX];
-	char *slash;
-	int fd;
-	bool own;
-
-	fd = openat(dirfd, *path ? path : ".", O_PATH | O_CLOEXEC);
-	if (fd < 0) {
-		strcpy(dir, path);
-		slash = strrchr(dir, '/');
-		if (slash)
-			slash[slash == dir] = 0;
-		fd = openat(dirfd, slash ? dir : ".", O_PATH | O_CLOEXEC);
-		if (fd < 0)
-			return 0;	/* the call itself says why */
-	}
-	own = is_own_proc(fd);
+	if (fd < 0)
+		return fd;
+	err = handles_add(run->worker->handles, fd);
+	if (!err)
+		return fd;
 	close(fd);
-	if (own)
+	return err;
+}
+
+static bool is_relative(const struct value *path)
+{
+	return !path->data || path->data[0] != '/';
+}
+
+/* The directory a path starts in: AT_FDCWD, a handle, or -EBADF. */
+static int64_t dirfd_of(const struct run *run, unsigned int i)
+{
+	const struct value *val = run->req->val;
+	int fd = fd_of(&val[i]);
+
+	if (fd == AT_FDCWD)
+		return fd;
+	if (i + 1 < CALL_ARGS &&
+	    run->req->call->arg[i + 1].kind == ARG_PATH &&
+	    !is_relative(&val[i + 1]))
+		return AT_FDCWD;
+	return owns(run, fd) ? fd : -EBADF;
+}
+
+static bool follows(const struct run *run)
+{
+	const struct policy *policy = run->policy;
+	uint64_t flags = run->req->val[policy->flags].num;
+
+	if (policy->bits & P_NOFOLLOW)
+		return false;
+	if (policy->bits & P_NOFOLLOW_BIT)
+		return !(flags & policy->bit);
+	if (policy->bits & P_FOLLOW_BIT)
+		return flags & policy->bit;
+	return true;
+}
+
+static int map_path(struct run *run, unsigned int i)
+{
+	const struct call *call = run->req->call;
+	const struct value *val = &run->req->val[i];
+	bool has_dir = i > 0 && call->arg[i - 1].kind == ARG_DIRFD;
+	struct place *place = &run->place[i];
+	int err;
+
+	if (!val->data || !val->data[0]) {
+		run->reg[i] = (uintptr_t)val->data;
+		return 0;
+	}
+	path_begin(place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
+		   (const char *)val->data);
+	err = path_guard(place, !follows(run), call->classes & C_STAT);
+	if (err)
+		return err;
+	run->reg[i] = (uintptr_t)place->path;
+	if (has_dir)
+		run->reg[i - 1] = place->dirfd;
+	else if (place->held >= 0)
+		/* Through a magic link, and the call takes no directory. */
 		return -EACCES;
-	/* The link itself: /proc/self names the session to nobody. */
-	fd = openat(dirfd, *path ? path : ".",
-		    O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	own = fd >= 0 && is_own_proc(fd);
-	if (fd >= 0)
-		close(fd);
-	return own ? -EACCES : 0;
+	return 0;
 }
 
-static bool modifies(const struct call *call)
+/* The length register never says more than there are bytes. */
+static void map_bytes(struct run *run, unsigned int i)
 {
-	static const char *const names[] = {
-		"mkdirat",	"unlinkat",    "renameat",     "renameat2",
-		"linkat",	"symlinkat",   "mknodat",      "fchmodat",
-		"fchmodat2",	"fchownat",    "utimensat",    "truncate",
-		"setxattr",	"lsetxattr",   "removexattr",  "lremovexattr",
-		"utime",	"utimes",      "futimesat",    "fchmod",
-		"fchown",	"fsetxattr",   "fremovexattr",
-	};
+	const struct value *val = &run->req->val[i];
+	unsigned int len = run->req->call->arg[i].len;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(call->name, names[i]))
-			return true;
-	return false;
+	run->reg[i] = (uintptr_t)val->data;
+	if (val->data && run->req->val[len].num > val->len)
+		run->reg[len] = val->len;
 }
 
-static int check(struct req *req, const struct handles *handles, bool read_only)
+static void map_iov(struct run *run, unsigned int i)
 {
-	const struct call *call = req->call;
+	const struct value *val = &run->req->val[i];
 
-	if (call->verdict == V_LOCAL || call->verdict == V_REFUSED ||
-	    call_nr(call) < 0)
-		return -ENOSYS;
-	if (call->verdict == V_SPLIT && strcmp(call->name, "close") &&
-	    strcmp(call->name, "fcntl") && strcmp(call->name, "getcwd") &&
-	    strcmp(call->name, "clock_gettime"))
-		return -ENOSYS;
-	for (unsigned int i = 0; i < CALL_ARGS; i++) {
-		const struct arg *arg = &call->arg[i];
-		uint64_t num = req->val[i].num;
-		int err;
+	if (!val->data)
+		return;
+	run->iov[i].iov_base = val->data;
+	run->iov[i].iov_len = val->len;
+	run->reg[i] = (uintptr_t)&run->iov[i];
+	run->reg[run->req->call->arg[i].len] = 1;
+}
 
-		if (arg->kind == ARG_FD && !has(handles, num))
+static int map_arg(struct run *run, unsigned int i)
+{
+	const struct value *val = &run->req->val[i];
+	int64_t fd;
+
+	switch ((enum arg_kind)run->req->call->arg[i].kind) {
+	case ARG_FD:
+		if (!owns(run, fd_of(val)))
 			return -EBADF;
-		if (arg->kind == ARG_DIRFD && (int64_t)num != AT_FDCWD &&
-		    !has(handles, num))
-			return -EBADF;
-		if (arg->kind != ARG_PATH || !num)
-			continue;
-		err = check_path(i && call->arg[i - 1].kind == ARG_DIRFD ?
-					 (int)req->val[i - 1].num :
-					 AT_FDCWD,
-				 (char *)req->val[i].data);
+		run->reg[i] = fd_of(val);
+		return 0;
+	case ARG_DIRFD:
+		fd = dirfd_of(run, i);
+		if (fd == -EBADF)
+			return fd;
+		run->reg[i] = fd;
+		return 0;
+	case ARG_PATH:
+		return map_path(run, i);
+	case ARG_IN:
+	case ARG_OUT:
+	case ARG_OUT_ALL:
+		map_bytes(run, i);
+		return 0;
+	case ARG_IOV_IN:
+	case ARG_IOV_OUT:
+		map_iov(run, i);
+		return 0;
+	case ARG_STR:
+	case ARG_STRUCT_IN:
+	case ARG_STRUCT_OUT:
+	case ARG_STRUCT_INOUT:
+		run->reg[i] = (uintptr_t)val->data;
+		return 0;
+	case ARG_PTR:
+		return -ENOSYS;
+	case ARG_NONE:
+	case ARG_INT:
+	case ARG_UINT:
+	case ARG_FLAGS:
+		return 0;
+	}
+	return -ENOSYS;
+}
+
+/* A pointer that the table calls a path, a string or bytes; never a number. */
+static int map_args(struct run *run)
+{
+	unsigned int n = call_nargs(run->req->call);
+	unsigned int i;
+	int err;
+
+	/* Numbers first: buffers then correct their lengths. */
+	for (i = 0; i < CALL_ARGS; i++)
+		run->reg[i] = run->req->val[i].num;
+	for (i = n; i < CALL_ARGS; i++)
+		run->reg[i] = 0;
+	for (i = 0; i < n; i++) {
+		err = map_arg(run, i);
 		if (err)
 			return err;
 	}
-	if (!read_only)
-		return 0;
-	if (modifies(call) ||
-	    (!strcmp(call->name, "openat") &&
-	     (req->val[2].num & (O_ACCMODE | O_CREAT | O_TRUNC))))
+	return 0;
+}
+
+static int64_t make_call(const struct run *run)
+{
+	const uint64_t *reg = run->reg;
+	long ret;
+
+	errno = 0;
+	ret = syscall(call_nr(run->req->call), reg[0], reg[1], reg[2], reg[3],
+		      reg[4], reg[5]);
+	return ret == -1 && errno ? -errno : ret;
+}
+
+/* Hooks, each before the generic call: a result, or GO_ON in *go_on. */
+
+static int64_t do_openat(struct run *run, bool *go_on)
+{
+	const struct value *val = run->req->val;
+	uint64_t flags = val[2].num;
+	int64_t dirfd = dirfd_of(run, 0);
+
+	*go_on = false;
+	if (dirfd == -EBADF)
+		return dirfd;
+	if (!val[1].data)
+		return -EFAULT;
+	if (run->worker->session->opts->read_only && !(flags & O_PATH) &&
+	    ((flags & O_ACCMODE) != O_RDONLY ||
+	     flags & (O_CREAT | O_TRUNC)))
+		return -EROFS;
+	return new_handle(run, path_open(dirfd, (const char *)val[1].data,
+					 flags, val[3].num));
+}
+
+static int64_t do_close(struct run *run, bool *go_on)
+{
+	int fd = fd_of(&run->req->val[0]);
+
+	*go_on = false;
+	/* First the name, or the number could be somebody's new handle. */
+	if (!handles_remove(run->worker->handles, fd))
+		return -EBADF;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+/* Commands without a pointer; locks have no wire form in the table yet. */
+static int64_t do_fcntl(struct run *run, bool *go_on)
+{
+	uint64_t arg = run->reg[2];
+	int fd = run->reg[0];
+	int ret;
+
+	*go_on = false;
+	switch ((int)run->reg[1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		/* The number that the program asks for is the client's. */
+		ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		return ret < 0 ? -errno : new_handle(run, ret);
+	case F_SETFL:
+		/* SIGIO would reach the session. */
+		arg &= ~(uint64_t)O_ASYNC;
+		break;
+	case F_GETFL:
+	case F_GETPIPE_SZ:
+	case F_SETPIPE_SZ:
+	case F_GET_SEALS:
+	case F_ADD_SEALS:
+		break;
+	default:
+		return -ENOSYS;
+	}
+	ret = fcntl(fd, (int)run->reg[1], arg);
+	return ret < 0 ? -errno : ret;
+}
+
+static int64_t do_socket(struct run *run, bool *go_on)
+{
+	*go_on = true;
+	run->reg[1] |= SOCK_CLOEXEC;
+	return 0;
+}
+
+static int64_t do_inotify_init1(struct run *run, bool *go_on)
+{
+	*go_on = true;
+	run->reg[0] |= O_CLOEXEC;
+	return 0;
+}
+
+/* Options whose value holds a pointer or code would name our memory. */
+static int64_t do_setsockopt(struct run *run, bool *go_on)
+{
+	int level = run->reg[1];
+	int name = run->reg[2];
+
+	*go_on = false;
+	switch (level) {
+	case SOL_SOCKET:
+		if (name == SO_ATTACH_FILTER || name == SO_ATTACH_BPF ||
+		    name == SO_ATTACH_REUSEPORT_CBPF ||
+		    name == SO_ATTACH_REUSEPORT_EBPF)
+			return -ENOPROTOOPT;
+		break;
+	case IPPROTO_IP:
+	case IPPROTO_IPV6:
+		/* The tables of netfilter begin at 64; v6 has its own above. */
+		if (name >= 64 && !(level == IPPROTO_IPV6 && name >= 66))
+			return -ENOPROTOOPT;
+		break;
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	*go_on = true;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	bool mapped;	/* after the arguments were checked and mapped */
+	int64_t (*hook)(struct run *run, bool *go_on);
+} hooks[] = {
+	{ "openat", false, do_openat },
+	{ "close", false, do_close },
+	{ "fcntl", true, do_fcntl },
+	{ "socket", true, do_socket },
+	{ "inotify_init1", true, do_inotify_init1 },
+	{ "setsockopt", true, do_setsockopt },
+};
+
+/* Runs the hook of a row, if it has one for this moment. */
+static int64_t run_hook(struct run *run, bool mapped, bool *go_on)
+{
+	const char *name = run->req->call->name;
+	size_t i;
+
+	*go_on = true;
+	for (i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
+		if (hooks[i].mapped == mapped && !strcmp(hooks[i].name, name))
+			return hooks[i].hook(run, go_on);
+	return 0;
+}
+
+/* May the row run here at all? 0 or -errno. */
+static int admit(const struct run *run)
+{
+	const struct call *call = run->req->call;
+	struct session *session = run->worker->session;
+	unsigned int i;
+	bool may;
+
+	may = call->verdict == V_REMOTE || call->verdict == V_BY_FD ||
+	      call->verdict == V_BY_PATH ||
+	      (call->verdict == V_SPLIT && run->policy->bits & P_SPLIT);
+	for (i = 0; may && i < CALL_ARGS; i++)
+		may = call->arg[i].kind != ARG_PTR;
+	if (!may || call_nr(call) == CALL_NO_NR) {
+		if (!atomic_exchange(&session->refused[call - call_table],
+				     true))
+			log_warn("session: %s may not run on the server: "
+				 "ENOSYS", call->name);
+		return -ENOSYS;
+	}
+	if (run->policy->bits & P_MODIFIES && session->opts->read_only)
 		return -EROFS;
 	return 0;
 }
 
-void run_call(struct req *req, struct handles *handles, bool read_only)
+static int64_t run_call(struct run *run)
 {
-	const struct call *call = req->call;
-	struct iovec iov;
-	long arg[CALL_ARGS];
-	long ret;
-	int err;
+	int64_t ret;
+	bool go_on;
 
-	err = check(req, handles, read_only);
-	if (!err && !strcmp(call->name, "fcntl") &&
-	    (int)req->val[1].num != F_GETFL && (int)req->val[1].num != F_SETFL)
-		err = -EINVAL;
-	if (err) {
-		req->ret = err;
-		return;
-	}
-	for (unsigned int i = 0; i < CALL_ARGS; i++) {
-		struct value *v = &req->val[i];
+	ret = admit(run);
+	if (ret)
+		return ret;
+	atomic_fetch_add(&run->worker->session->count[run->req->call -
+						      call_table], 1);
+	ret = run_hook(run, false, &go_on);
+	if (!go_on)
+		return ret;
+	ret = map_args(run);
+	if (ret)
+		return ret;
+	ret = run_hook(run, true, &go_on);
+	if (!go_on)
+		return ret;
+	ret = make_call(run);
+	return run->req->call->ret == RET_FD ? new_handle(run, ret) : ret;
+}
 
-		arg[i] = (long)v->num;
-		if (v->data)
-			arg[i] = (long)(uintptr_t)v->data;
-		if (call->arg[i].kind == ARG_IOV_IN ||
-		    call->arg[i].kind == ARG_IOV_OUT) {
-			iov = (struct iovec){ v->data, v->len };
-			arg[i] = (long)(uintptr_t)&iov;
-		}
-	}
-	for (unsigned int i = 0; i < CALL_ARGS; i++)
-		if (call->arg[i].kind == ARG_IOV_IN ||
-		    call->arg[i].kind == ARG_IOV_OUT)
-			arg[call->arg[i].len] = 1;
-	if (!strcmp(call->name, "openat"))
-		arg[2] |= O_CLOEXEC | O_NOCTTY;
-	if (!strcmp(call->name, "close"))
-		take(handles, req->val[0].num);
-	ret = syscall(call_nr(call), arg[0], arg[1], arg[2], arg[3], arg[4],
-		      arg[5]);
-	req->ret = ret < 0 ? -errno : ret;
-	if (call->ret != RET_FD || ret < 0)
-		return;
-	if (ret >= HANDLES_MAX || is_own_proc((int)ret)) {
-		close((int)ret);
-		req->ret = ret >= HANDLES_MAX ? -EMFILE : -EACCES;
-		return;
-	}
-	add(handles, ret);
+void run_request(struct worker *worker, struct req *req)
+{
+	struct run run;
+	unsigned int i;
+
+	run.worker = worker;
+	run.req = req;
+	run.policy = policy_of(req->call);
+	for (i = 0; i < CALL_ARGS; i++)
+		run.place[i].held = -1;
+	req->ret = run_call(&run);
+	for (i = 0; i < CALL_ARGS; i++)
+		path_end(&run.place[i]);
 }

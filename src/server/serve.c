@@ -1,168 +1,320 @@
-/* `rsc serve`: the listener. */
+/* `rsc serve`: the listener, which forks a session for each client. */
+#include "server/server.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
-#include "server/server.h"
 #include "transport/channel.h"
 
+#define EXIT_USAGE 125
+
+struct listener {
+	struct server_opts opts;
+	const char *url;
+	bool use_stdio;
+	bool insecure;
+	bool once;
+	int ready;	/* descriptor to tell the bound URL, or -1 */
+	int fd;		/* owned */
+	int signals;	/* owned signalfd */
+	unsigned int sessions;
+	int status;	/* of the last session */
+};
+
 static const char usage[] =
-	"usage: rsc serve --listen URL | --stdio [OPTION]...\n"
-	"  --listen URL         tcp://HOST:PORT or unix://PATH\n"
-	"  --stdio              one session on standard input and output\n"
-	"  --root DIR           clients see DIR as their root\n"
-	"  --read-only          nothing is changed here\n"
-	"  --insecure-no-auth   allow tcp on loopback without authentication\n"
-	"  --once               end after the first session\n"
-	"  --ready-fd N         write the bound URL to N when listening\n"
-	"  --count FILE         append how often each call ran\n"
-	"  -v                   say more\n";
+	"usage: rsc serve --listen URL | --stdio [OPTION...]\n"
+	"Runs the system calls of clients on this machine.\n"
+	"  --listen URL          tcp://HOST:PORT or unix://PATH\n"
+	"  --stdio               serve one client on standard input and output\n"
+	"  --root DIR            the directory that clients see as /\n"
+	"  --read-only           whatever changes something fails with EROFS\n"
+	"  --insecure-no-auth    let anybody who reaches the address in\n"
+	"  --once                serve one client, then end\n"
+	"  --ready-fd N          write the bound URL to descriptor N\n"
+	"  --count FILE          append how often each call was run here\n"
+	"  -v, --verbose         say more; twice: everything\n"
+	"  -h, --help            this text\n";
 
-enum { OPT_LISTEN = 256, OPT_STDIO, OPT_ROOT, OPT_RO, OPT_INSECURE, OPT_ONCE,
-       OPT_READY, OPT_COUNT, OPT_HELP };
+enum option_id { OPT_LISTEN = 256, OPT_STDIO, OPT_ROOT, OPT_READ_ONLY,
+		 OPT_INSECURE, OPT_ONCE, OPT_READY, OPT_COUNT };
 
-static const struct option long_options[] = {
+static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "stdio", no_argument, NULL, OPT_STDIO },
 	{ "root", required_argument, NULL, OPT_ROOT },
-	{ "read-only", no_argument, NULL, OPT_RO },
+	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "insecure-no-auth", no_argument, NULL, OPT_INSECURE },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "count", required_argument, NULL, OPT_COUNT },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ 0 },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
-static volatile sig_atomic_t stop;
-
-static void on_stop(int sig)
+static int parse_fd(const char *text)
 {
-	stop = sig;
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	return *text && !*end && fd >= 0 && fd < 1 << 20 ? (int)fd : -1;
 }
 
-/* Tells the port that was really bound. */
-static void say_ready(int ready, int fd, const char *url)
+/* 0 to go on, else the exit status plus one. */
+static int parse(struct listener *l, int argc, char **argv)
 {
-	struct sockaddr_in sa;
-	socklen_t len = sizeof(sa);
+	int opt;
 
-	if (ready < 0)
-		return;
-	if (!getsockname(fd, (struct sockaddr *)&sa, &len) &&
-	    sa.sin_family == AF_INET)
-		dprintf(ready, "tcp://%s:%u\n", inet_ntoa(sa.sin_addr),
-			ntohs(sa.sin_port));
-	else
-		dprintf(ready, "%s\n", url);
-	close(ready);
-}
-
-static int serve(const char *url, bool insecure, bool once, int ready,
-		 const struct server_opts *opts)
-{
-	struct sigaction act = { .sa_handler = on_stop };
-	char err[512];
-	int fd;
-
-	fd = channel_listen(url, insecure, err, sizeof(err));
-	if (fd < 0) {
-		log_err("%s", err);
-		return 125;
-	}
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
-	say_ready(ready, fd, url);
-	do {
-		struct channel ch;
-		pid_t pid;
-
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-		if (channel_accept(fd, &ch))
-			continue;
-		pid = fork();
-		if (!pid) {
-			close(fd);
-			signal(SIGTERM, SIG_DFL);
-			signal(SIGINT, SIG_IGN);
-			_exit(session_run(ch.in, ch.out, opts));
-		}
-		if (pid < 0)
-			log_err("fork: %s", strerror(errno));
-		channel_close(&ch);
-		if (once && pid > 0) {
-			waitpid(pid, NULL, 0);
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "vh", options, NULL)) >= 0) {
+		switch (opt) {
+		case OPT_LISTEN:
+			l->url = optarg;
 			break;
+		case OPT_STDIO:
+			l->use_stdio = true;
+			break;
+		case OPT_ROOT:
+			l->opts.root = optarg;
+			break;
+		case OPT_READ_ONLY:
+			l->opts.read_only = true;
+			break;
+		case OPT_INSECURE:
+			l->insecure = true;
+			break;
+		case OPT_ONCE:
+			l->once = true;
+			break;
+		case OPT_READY:
+			l->ready = parse_fd(optarg);
+			if (l->ready >= 0)
+				break;
+			log_err("serve: --ready-fd %s: not a descriptor; give "
+				"its number", optarg);
+			return EXIT_USAGE + 1;
+		case OPT_COUNT:
+			l->opts.count = optarg;
+			break;
+		case 'v':
+			if (log_level < LOG_DEBUG)
+				log_level++;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE + 1;
 		}
-	} while (!stop);
-	if (!strncmp(url, "unix:", 5))
-		unlink(url + (strncmp(url, "unix://", 7) ? 5 : 7));
+	}
+	if (optind < argc) {
+		log_err("serve: unexpected argument %s; see rsc serve --help",
+			argv[optind]);
+		return EXIT_USAGE + 1;
+	}
+	if (!l->use_stdio == !l->url) {
+		log_err("serve: give either --listen URL or --stdio, so that "
+			"clients can reach the server; see rsc serve --help");
+		return EXIT_USAGE + 1;
+	}
 	return 0;
+}
+
+/* The URL as bound: with the real port where 0 was asked for. */
+static void bound_url(const struct listener *l, char *text, size_t size)
+{
+	struct sockaddr_storage addr = { 0 };
+	struct sockaddr_in6 *in6 = (void *)&addr;
+	struct sockaddr_in *in = (void *)&addr;
+	socklen_t len = sizeof(addr);
+	char host[INET6_ADDRSTRLEN];
+
+	snprintf(text, size, "%s\n", l->url);
+	if (getsockname(l->fd, (struct sockaddr *)&addr, &len) < 0)
+		return;
+	if (addr.ss_family == AF_INET &&
+	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
+		snprintf(text, size, "tcp://%s:%u\n", host,
+			 ntohs(in->sin_port));
+	if (addr.ss_family == AF_INET6 &&
+	    inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
+		snprintf(text, size, "tcp://[%s]:%u\n", host,
+			 ntohs(in6->sin6_port));
+}
+
+static void tell_ready(struct listener *l)
+{
+	char text[512];
+
+	bound_url(l, text, sizeof(text));
+	log_info("serve: listening at %.*s", (int)strcspn(text, "\n"), text);
+	if (l->ready < 0)
+		return;
+	if (io_write_all(l->ready, text, strlen(text)))
+		log_warn("serve: cannot write to --ready-fd %d", l->ready);
+	close(l->ready);
+	l->ready = -1;
+}
+
+static void __attribute__((noreturn))
+serve_session(struct listener *l, struct channel *ch)
+{
+	sigset_t none;
+
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Signals to the listener's group are the listener's to pass on. */
+	setpgid(0, 0);
+	_exit(session_run(ch->in, ch->out, &l->opts));
+}
+
+static void accept_one(struct listener *l)
+{
+	struct channel ch;
+	pid_t pid;
+	int err;
+
+	err = channel_accept(l->fd, &ch);
+	if (err) {
+		if (err != -EAGAIN && err != -EINTR && err != -ECONNABORTED)
+			log_warn("serve: accept: %s", strerror(-err));
+		/* Out of descriptors: do not spin. */
+		if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+			poll(NULL, 0, 100);
+		return;
+	}
+	pid = fork();
+	if (!pid)
+		serve_session(l, &ch);
+	channel_close(&ch);
+	if (pid < 0) {
+		log_err("serve: fork: %s; the client is sent away",
+			strerror(errno));
+		return;
+	}
+	l->sessions++;
+	if (l->once) {
+		close(l->fd);
+		l->fd = -1;
+	}
+}
+
+static void reap_sessions(struct listener *l)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		l->sessions--;
+		l->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+		log_info("serve: session %d ended: %s %d", pid,
+			 WIFEXITED(status) ? "status" : "signal",
+			 WIFEXITED(status) ? l->status : WTERMSIG(status));
+	}
+}
+
+/* The sessions are our only children. */
+static void end_sessions(struct listener *l)
+{
+	char path[64];
+	FILE *file;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	file = fopen(path, "re");
+	if (file) {
+		while (fscanf(file, "%d", &pid) == 1)
+			kill(pid, SIGTERM);
+		fclose(file);
+	}
+	while (l->sessions && waitpid(-1, NULL, 0) > 0)
+		l->sessions--;
+}
+
+static int serve_loop(struct listener *l)
+{
+	struct pollfd fds[2] = {
+		{ .fd = l->signals, .events = POLLIN },
+		{ .fd = l->fd, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		fds[1].fd = l->fd;
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return 1;
+		if (fds[0].revents) {
+			if (read(l->signals, &info, sizeof(info)) !=
+			    sizeof(info))
+				return 1;
+			if (info.ssi_signo != SIGCHLD) {
+				end_sessions(l);
+				return 0;
+			}
+			reap_sessions(l);
+			if (l->fd < 0 && !l->sessions)
+				return l->status;
+		}
+		if (l->fd >= 0 && fds[1].revents)
+			accept_one(l);
+	}
+}
+
+static int block_signals(struct listener *l)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return l->signals < 0 ? -errno : 0;
 }
 
 int serve_main(int argc, char **argv)
 {
-	struct server_opts opts = { 0 };
-	const char *url = NULL;
-	bool insecure = false;
-	bool stdio = false;
-	bool once = false;
-	int ready = -1;
-	int opt;
+	struct listener l = { .ready = -1, .fd = -1, .signals = -1 };
+	char err[512] = "";
+	int status;
 
-	while ((opt = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
-		switch (opt) {
-		case OPT_LISTEN:
-			url = optarg;
-			break;
-		case OPT_STDIO:
-			stdio = true;
-			break;
-		case OPT_ROOT:
-			opts.root = optarg;
-			break;
-		case OPT_RO:
-			opts.read_only = true;
-			break;
-		case OPT_INSECURE:
-			insecure = true;
-			break;
-		case OPT_ONCE:
-			once = true;
-			break;
-		case OPT_READY:
-			ready = atoi(optarg);
-			break;
-		case OPT_COUNT:
-			opts.count = optarg;
-			break;
-		case 'v':
-			log_level = LOG_INFO;
-			break;
-		case OPT_HELP:
-			fputs(usage, stdout);
-			return 0;
-		default:
-			fputs(usage, stderr);
-			return 125;
-		}
+	status = parse(&l, argc, argv);
+	if (status)
+		return status - 1;
+	if (l.use_stdio)
+		return session_run(STDIN_FILENO, STDOUT_FILENO, &l.opts);
+	if (block_signals(&l)) {
+		log_err("serve: signals: %s", strerror(errno));
+		return EXIT_USAGE;
 	}
-	if (stdio)
-		return session_run(0, 1, &opts);
-	if (!url) {
-		log_err("--listen URL or --stdio is needed");
-		fputs(usage, stderr);
-		return 125;
+	l.fd = channel_listen(l.url, l.insecure, err, sizeof(err));
+	if (l.fd < 0) {
+		log_err("serve: %s", err);
+		return EXIT_USAGE;
 	}
-	return serve(url, insecure, once, ready, &opts);
+	tell_ready(&l);
+	status = serve_loop(&l);
+	if (l.fd >= 0)
+		close(l.fd);
+	if (!strncmp(l.url, "unix://", 7))
+		unlink(l.url + 7);
+	close(l.signals);
+	return status;
 }

@@ -1,440 +1,472 @@
 /*
- * A session: one client, one process.
+ * A session: one client's channel, and the workers that run its calls.
  *
- * Theory of Operation. The main thread reads frames and puts each into the
- * mailbox of the worker that it names. A worker is the twin of a traced
- * thread: it runs its calls in order, in its own descriptor table and working
- * directory or in the ones it shares, as the traced thread does. SPAWN runs in
- * the parent's worker: the new thread unshares what it does not share before
- * the parent goes on, so the kernel copies the table just as fork does.
+ * Theory of Operation
+ *
+ * The main thread is the dispatcher. It reads frames, checks that they keep
+ * the rules of the protocol (HELLO first, known tasks, growing sequence
+ * numbers) and puts each into the mailbox of the worker whose task it names;
+ * it decodes no call and never waits for one. Replies are written by the
+ * workers themselves, whole, under out_lock.
+ *
+ * A task's mailbox exists as soon as its SPAWN is seen, before its thread
+ * does, so its first calls wait there. EXIT takes the worker from the tables
+ * at once, so that the number can be used again, and puts it on the list of
+ * the leaving until its thread is done; only the dispatcher frees workers.
+ *
+ * While calls are to be given up the dispatcher wakes every KICK_MS and
+ * interrupts them again. A worker that cannot be interrupted is left to itself;
+ * it goes with the process.
+ *
+ * A rule that the client breaks ends the session: the log says which one, the
+ * channel is closed, all workers are told to leave. Workers cannot do that
+ * themselves; session_fail wakes the dispatcher.
  */
+#include "server/session.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "call/wire.h"
-#include "server/run.h"
-#include "server/server.h"
+#include "server/confine.h"
 #include "transport/frame.h"
 
-#define WORKERS_MAX 4096
-#define QUEUE_MAX 64
-#define STACK_SIZE (256u << 10)
+#define READ_SIZE (64u << 10)
+#define KICK_MS 5
+#define LEAVE_ROUNDS 40		/* of KICK_MS, when the session ends */
 
-struct note {
-	struct note *next;
-	struct msg_head head;
-	size_t len;
-	uint8_t body[];
-};
-
-struct table {
-	unsigned int refs;
-	struct handles handles;
-};
-
-struct worker {
-	struct worker *next;
-	uint32_t task;
-	uint32_t share;
-	struct table *table;
-	struct note *first;
-	struct note **last;
-	unsigned int queued;
-	pthread_cond_t wake;
-	pthread_t thread;
-	pid_t tid;
-	uint32_t running;	/* seq of the call under way, or 0 */
-	uint32_t cancel;	/* seq to give up, or 0 */
-	bool up;
-	bool gone;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct worker *workers;
-static unsigned int worker_count;
-static uint64_t *counts;
-static const struct server_opts *options;
-static int out_fd;
-static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static struct worker *find(uint32_t task)
+void session_fail(struct session *session, uint32_t task, const char *why)
 {
-	struct worker *w;
+	uint64_t one = 1;
 
-	for (w = workers; w && (w->task != task || w->gone); w = w->next)
-		;
-	return w;
+	if (atomic_exchange(&session->failed, true))
+		return;
+	if (why)
+		log_err("session: task %u: %s; the session ends", task, why);
+	(void)!write(session->wake, &one, sizeof(one));
 }
 
-static void spawn_thread(struct worker *w, struct worker *parent);
-
-static void send_reply(struct buf *buf, struct req *req)
+static struct worker **bucket(struct session *session, uint32_t task)
 {
-	buf->len = 0;
-	if (wire_put_reply(buf, req))
-		_exit(1);
-	pthread_mutex_lock(&out_lock);
-	if (io_write_all(out_fd, buf->data, buf->len))
-		_exit(0);
-	pthread_mutex_unlock(&out_lock);
+	return &session->workers[task % SESSION_BUCKETS];
 }
 
-static void do_call(struct worker *w, struct note *note, struct buf *buf,
-		    struct arena *arena)
+static struct worker *find(struct session *session, uint32_t task)
 {
-	const char *why = "";
-	struct req req;
+	struct worker *worker = *bucket(session, task);
 
-	if (wire_get_call(note->body, note->len, &req, arena, &why)) {
-		log_err("session ends: %s", why);
-		_exit(1);
-	}
-	pthread_mutex_lock(&lock);
-	w->running = req.seq;
-	pthread_mutex_unlock(&lock);
-	run_call(&req, &w->table->handles, options->read_only);
-	pthread_mutex_lock(&lock);
-	w->running = 0;
-	counts[req.call->id]++;
-	pthread_mutex_unlock(&lock);
-	send_reply(buf, &req);
-	arena_reset(arena);
+	while (worker && worker->task != task)
+		worker = worker->next;
+	return worker;
 }
 
-static struct note *next_note(struct worker *w)
+static void add(struct session *session, struct worker *worker)
 {
-	struct note *note;
+	struct worker **head = bucket(session, worker->task);
 
-	pthread_mutex_lock(&lock);
-	while (!w->first)
-		pthread_cond_wait(&w->wake, &lock);
-	note = w->first;
-	w->first = note->next;
-	if (!w->first)
-		w->last = &w->first;
-	w->queued--;
-	pthread_mutex_unlock(&lock);
-	return note;
+	worker->next = *head;
+	*head = worker;
+	session->nworkers++;
 }
 
-static void retire(struct worker *w)
+/* EXIT: its number is free at once, its thread goes when its mail is done. */
+static int retire(struct session *session, struct worker *worker)
 {
-	struct worker **p;
+	struct worker **at = bucket(session, worker->task);
+	struct mail *mail = calloc(1, sizeof(*mail));
 
-	pthread_mutex_lock(&lock);
-	for (p = &workers; *p != w; p = &(*p)->next)
-		;
-	*p = w->next;
-	worker_count--;
-	if (!--w->table->refs)
-		free(w->table);
-	while (w->first) {
-		struct note *note = w->first;
-
-		w->first = note->next;
-		free(note);
-	}
-	pthread_cond_destroy(&w->wake);
-	free(w);
-	pthread_mutex_unlock(&lock);
+	if (!mail)
+		return -ENOMEM;
+	while (*at != worker)
+		at = &(*at)->next;
+	*at = worker->next;
+	worker->next = session->leaving;
+	session->leaving = worker;
+	mail->type = MSG_EXIT;
+	session->kicking = true;
+	return worker_post(worker, mail);
 }
 
-static void *work(void *arg)
+static void reap(struct session *session)
 {
-	struct arena arena = { 0 };
-	struct buf buf = { 0 };
-	struct worker *w = arg;
-	int what = 0;
-	bool on = true;
+	struct worker **at = &session->leaving;
+	struct worker *worker;
 
-	if (!(w->share & SPAWN_FILES))
-		what |= CLONE_FILES;
-	if (!(w->share & SPAWN_FS))
-		what |= CLONE_FS;
-	if (what && unshare(what))
-		log_err("unshare: %s", strerror(errno));
-	pthread_mutex_lock(&lock);
-	w->tid = (pid_t)syscall(SYS_gettid);
-	w->up = true;
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&lock);
-	while (on) {
-		struct note *note = next_note(w);
-		struct worker *child;
-
-		switch (note->head.type) {
-		case MSG_CALL:
-			do_call(w, note, &buf, &arena);
-			break;
-		case MSG_SPAWN:
-			pthread_mutex_lock(&lock);
-			child = find(note->head.task);
-			pthread_mutex_unlock(&lock);
-			if (child)
-				spawn_thread(child, w);
-			break;
-		default:
-			on = false;
-			break;
+	while ((worker = *at)) {
+		if (worker_is_done(worker)) {
+			*at = worker->next;
+			worker_free(worker);
+			session->nworkers--;
+		} else {
+			at = &worker->next;
 		}
-		free(note);
 	}
-	arena_free(&arena);
-	buf_free(&buf);
-	retire(w);
+}
+
+/* Interrupts what is to be given up; true when it must be done again. */
+static bool kick(struct session *session)
+{
+	struct worker *worker;
+	bool again = false;
+	size_t i;
+
+	for (i = 0; i < SESSION_BUCKETS; i++)
+		for (worker = session->workers[i]; worker;
+		     worker = worker->next)
+			again |= worker_kick(worker);
+	for (worker = session->leaving; worker; worker = worker->next)
+		again |= worker_kick(worker);
+	return again;
+}
+
+/* Each of the following returns NULL, or the rule that the frame breaks. */
+
+static const char *on_hello(struct session *session, const struct hello *hello)
+{
+	if (session->greeted)
+		return "a second HELLO";
+	if (hello->version != WIRE_VERSION) {
+		log_err("session: client %s speaks version %u of the protocol, "
+			"this server speaks %u; install the same rsc on both",
+			hello->name, hello->version, WIRE_VERSION);
+		return "wrong version";
+	}
+	if (hello->digest != call_digest()) {
+		log_err("session: client %s has another call table; install "
+			"the same rsc on both", hello->name);
+		return "wrong table digest";
+	}
+	log_info("session: client %s (%s)", hello->name, hello->arch);
+	session->greeted = true;
 	return NULL;
 }
 
-/* Starts w's thread in the calling thread's context; returns when it stands. */
-static void spawn_thread(struct worker *w, struct worker *parent)
+static const char *on_spawn(struct session *session,
+			    const struct msg_head *head)
 {
-	pthread_attr_t attr;
-	int err;
+	struct worker *parent = NULL;
+	struct worker *child;
+	struct mail *mail;
 
-	pthread_mutex_lock(&lock);
-	if (parent && (w->share & SPAWN_FILES)) {
-		w->table = parent->table;
-		w->table->refs++;
-	} else {
-		w->table = calloc(1, sizeof(*w->table));
-		if (!w->table)
-			_exit(1);
-		w->table->refs = 1;
-		if (parent)
-			w->table->handles = parent->table->handles;
+	if (!head->task)
+		return "SPAWN of task 0";
+	if (find(session, head->task))
+		return "SPAWN of a task that is there";
+	if (head->parent && !(parent = find(session, head->parent)))
+		return "SPAWN by an unknown parent";
+	if (head->share & ~(uint32_t)(SPAWN_FILES | SPAWN_FS))
+		return "SPAWN with unknown share bits";
+	if (session->nworkers >= SESSION_WORKERS_MAX)
+		return "too many tasks";
+	child = worker_new(session, head->task);
+	if (!child)
+		return "no memory";
+	add(session, child);
+	if (!parent) {
+		if (!worker_start(child, NULL, 0))
+			return NULL;
+		child->done = true;
+		return "cannot make the first worker";
 	}
-	pthread_mutex_unlock(&lock);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	err = pthread_create(&w->thread, &attr, work, w);
-	pthread_attr_destroy(&attr);
-	if (err) {
-		log_err("session ends: no thread for a worker: %s",
-			strerror(err));
-		_exit(1);
-	}
-	pthread_mutex_lock(&lock);
-	while (!w->up)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
-}
-
-static struct worker *new_worker(const struct msg_head *head)
-{
-	struct worker *w = calloc(1, sizeof(*w));
-
-	if (!w)
+	mail = calloc(1, sizeof(*mail));
+	if (!mail)
+		return "no memory";
+	mail->type = MSG_SPAWN;
+	mail->share = head->share;
+	mail->child = child;
+	if (!worker_post(parent, mail))
 		return NULL;
-	w->task = head->task;
-	w->share = head->share;
-	w->last = &w->first;
-	pthread_cond_init(&w->wake, NULL);
-	w->next = workers;
-	workers = w;
-	worker_count++;
-	return w;
+	free(mail);
+	child->done = true;
+	return "too many frames queued";
 }
 
-static const char *post(struct worker *w, const struct msg_head *head,
-			const struct buf *frame)
+static const char *on_call(struct session *session,
+			   const struct msg_head *head, const uint8_t *body,
+			   size_t len)
 {
-	struct note *note;
+	struct worker *worker = find(session, head->task);
+	struct mail *mail;
 
-	if (w->queued >= QUEUE_MAX)
-		return "too many frames for one task";
-	note = malloc(sizeof(*note) + frame->len);
-	if (!note)
-		return "out of memory";
-	note->next = NULL;
-	note->head = *head;
-	note->len = frame->len;
-	memcpy(note->body, frame->data, frame->len);
-	*w->last = note;
-	w->last = &note->next;
-	w->queued++;
-	pthread_cond_signal(&w->wake);
+	if (!worker)
+		return "CALL of an unknown task";
+	if (worker->called && head->seq <= worker->last_seq)
+		return "CALL whose sequence number does not grow";
+	worker->called = true;
+	worker->last_seq = head->seq;
+	mail = calloc(1, sizeof(*mail));
+	if (!mail)
+		return "no memory";
+	mail->type = MSG_CALL;
+	mail->seq = head->seq;
+	if (buf_add(&mail->body, body, len)) {
+		free(mail);
+		return "no memory";
+	}
+	if (!worker_post(worker, mail))
+		return NULL;
+	buf_free(&mail->body);
+	free(mail);
+	return "too many frames queued";
+}
+
+static const char *on_exit_task(struct session *session, uint32_t task)
+{
+	struct worker *worker = find(session, task);
+
+	if (!worker)
+		return "EXIT of an unknown task";
+	return retire(session, worker) ? "no memory" : NULL;
+}
+
+static const char *on_cancel(struct session *session,
+			     const struct msg_head *head)
+{
+	struct worker *worker = find(session, head->task);
+
+	if (!worker)
+		return "CANCEL of an unknown task";
+	if (!worker->called || head->seq > worker->last_seq)
+		return "CANCEL of a call that was not made";
+	worker_cancel(worker, head->seq);
+	session->kicking = true;
 	return NULL;
 }
 
-/* Routes one frame; NULL or the rule that it breaks. Under the lock. */
-static const char *route(const struct msg_head *head, const struct buf *frame,
-			 struct worker **root)
+static void on_frame(struct session *session, const uint8_t *body, size_t len)
 {
-	struct worker *w = find(head->task);
-	struct worker *parent;
+	struct msg_head head = { 0 };
+	const char *why = "malformed frame";
 
-	*root = NULL;
-	switch (head->type) {
-	case MSG_SPAWN:
-		parent = find(head->parent);
-		if (w || !head->task)
-			return "a task that exists is spawned";
-		if (head->parent ? !parent : workers != NULL)
-			return "a task is spawned of no parent";
-		if (worker_count >= WORKERS_MAX)
-			return "too many tasks";
-		w = new_worker(head);
-		if (!w)
-			return "out of memory";
-		if (parent)
-			return post(parent, head, frame);
-		w->share = 0;
-		*root = w;
-		return NULL;
-	case MSG_CANCEL:
-		if (w && w->running == head->seq)
-			w->cancel = head->seq;
-		return NULL;
+	if (wire_get_head(body, len, &head, &why)) {
+		session_fail(session, head.task, why);
+		return;
+	}
+	if (head.type != MSG_HELLO && !session->greeted) {
+		session_fail(session, head.task, "a frame before HELLO");
+		return;
+	}
+	switch (head.type) {
+	case MSG_HELLO:
+		why = on_hello(session, &head.hello);
+		break;
 	case MSG_CALL:
-		return w ? post(w, head, frame) : "a call of an unknown task";
+		why = on_call(session, &head, body, len);
+		break;
+	case MSG_SPAWN:
+		why = on_spawn(session, &head);
+		break;
 	case MSG_EXIT:
-		if (!w)
-			return "an unknown task ends";
-		w->gone = true;
-		w->cancel = w->running;
-		return post(w, head, frame);
+		why = on_exit_task(session, head.task);
+		break;
+	case MSG_CANCEL:
+		why = on_cancel(session, &head);
+		break;
+	case MSG_REPLY:
 	default:
-		return "a message that only a server sends";
+		why = "a frame that only a server sends";
+		break;
 	}
+	if (why)
+		session_fail(session, head.task, why);
 }
 
-static void on_cancel_signal(int sig)
+/* Dispatches every whole frame that has come; the rest stays. */
+static void on_bytes(struct session *session)
 {
-	(void)sig;
-}
+	struct buf rest = session->buf;
+	const uint8_t *body;
+	size_t used = 0;
+	size_t len;
+	int got = 0;
 
-/*
- * Interrupts the workers whose call is to be given up, again and again until
- * they have: a signal between check and call is lost.
- */
-static void *canceller(void *arg)
-{
-	struct timespec pause = { 0, 5000000 };
-
-	(void)arg;
-	for (;;) {
-		nanosleep(&pause, NULL);
-		pthread_mutex_lock(&lock);
-		for (struct worker *w = workers; w; w = w->next) {
-			if (!w->cancel)
-				continue;
-			if (w->running == w->cancel)
-				syscall(SYS_tgkill, getpid(), w->tid, SIGUSR2);
-			else
-				w->cancel = 0;
-		}
-		pthread_mutex_unlock(&lock);
+	while (!session->failed && (got = frame_next(&rest, &body, &len)) > 0) {
+		on_frame(session, body, len);
+		rest.data += FRAME_HEAD + len;
+		rest.len -= FRAME_HEAD + len;
+		rest.cap -= FRAME_HEAD + len;
+		used += FRAME_HEAD + len;
 	}
-	return NULL;
+	if (got == -EMSGSIZE)
+		session_fail(session, 0, "a frame over the limit");
+	else if (got < 0)
+		session_fail(session, 0, "an empty frame");
+	buf_consume(&session->buf, used);
 }
 
-static int greet(int in, struct buf *frame)
+/* Reads what is there: 0, or -errno; -ECONNRESET at the end. */
+static int fill(struct session *session)
 {
-	struct hello hello = { .version = WIRE_VERSION,
-			       .arch = ARCH_NAME,
-			       .digest = call_digest() };
-	struct msg_head head;
-	const char *why = "";
-	struct buf buf = { 0 };
+	ssize_t got;
+
+	if (buf_reserve(&session->buf, READ_SIZE))
+		return -ENOMEM;
+	got = read(session->in, session->buf.data + session->buf.len,
+		   READ_SIZE);
+	if (got < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	session->buf.len += got;
+	return got ? 0 : -ECONNRESET;
+}
+
+static int dispatch(struct session *session)
+{
+	struct pollfd fds[2] = {
+		{ .fd = session->in, .events = POLLIN },
+		{ .fd = session->wake, .events = POLLIN },
+	};
+	unsigned int rounds = 0;
+	int wait;
 	int err;
 
-	gethostname(hello.name, WIRE_NAME_MAX);
-	err = frame_read(in, frame);
+	while (!session->failed) {
+		/* What resists for a second is tried less often. */
+		wait = rounds < 200 ? KICK_MS : 200 * KICK_MS;
+		if (poll(fds, 2, session->kicking ? wait : -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents) {
+			err = fill(session);
+			if (err)
+				return err;
+			rounds = 0;
+			on_bytes(session);
+		} else if (session->kicking) {
+			rounds++;
+			session->kicking = kick(session);
+		}
+		reap(session);
+	}
+	return -EPROTO;
+}
+
+static int send_hello(struct session *session)
+{
+	struct hello hello = {
+		.version = WIRE_VERSION,
+		.arch = ARCH_NAME,
+		.digest = call_digest(),
+	};
+	struct buf out = { 0 };
+	int err;
+
+	if (gethostname(hello.name, WIRE_NAME_MAX) < 0)
+		hello.name[0] = '\0';
+	err = wire_put_hello(&out, &hello);
 	if (!err)
-		err = wire_get_head(frame->data, frame->len, &head, &why);
-	if (err || head.type != MSG_HELLO) {
-		log_err("session refused: no HELLO (%s)", why);
-		return -EPROTO;
-	}
-	if (!wire_put_hello(&buf, &hello))
-		err = io_write_all(out_fd, buf.data, buf.len);
-	buf_free(&buf);
-	if (head.hello.version != hello.version ||
-	    head.hello.digest != hello.digest) {
-		log_err("session refused: the client speaks another version");
-		return -EPROTO;
-	}
+		err = io_write_all(session->out, out.data, out.len);
+	buf_free(&out);
 	return err;
 }
 
-static int enter_root(const char *root)
+/* Tells every worker to leave and waits a little; true when all are gone. */
+static bool leave(struct session *session)
 {
-	if (!root)
-		return 0;
-	if (geteuid() && unshare(CLONE_NEWUSER))
-		return -errno;
-	if (chroot(root) || chdir("/"))
-		return -errno;
-	return 0;
+	unsigned int round;
+	size_t i;
+
+	session->ending = true;
+	for (i = 0; i < SESSION_BUCKETS; i++)
+		while (session->workers[i])
+			if (retire(session, session->workers[i]))
+				return false;
+	for (round = 0; round < LEAVE_ROUNDS; round++) {
+		reap(session);
+		if (!session->leaving)
+			return true;
+		kick(session);
+		poll(NULL, 0, round ? KICK_MS : 1);
+	}
+	log_info("session: %u workers cannot be interrupted",
+		 session->nworkers);
+	return false;
 }
 
-static void write_counts(void)
+static void write_counts(const struct session *session, int fd)
 {
-	FILE *f;
+	struct buf text = { 0 };
+	char line[64];
+	unsigned int n;
+	size_t i;
+	int len;
 
-	f = options->count ? fopen(options->count, "ae") : NULL;
-	if (!f)
-		return;
-	for (size_t i = 0; i < call_count; i++)
-		if (counts[call_table[i].id])
-			fprintf(f, "%s %llu\n", call_table[i].name,
-				(unsigned long long)counts[call_table[i].id]);
-	fclose(f);
+	for (i = 0; i < call_count; i++) {
+		n = session->count[i];
+		if (!n)
+			continue;
+		len = snprintf(line, sizeof(line), "%s %u\n",
+			       call_table[i].name, n);
+		if (buf_add(&text, line, len))
+			break;
+	}
+	if (text.len && io_write_all(fd, text.data, text.len))
+		log_warn("session: cannot write the counts");
+	buf_free(&text);
+}
+
+static int set_up(struct session *session, int in, int out, int *count_fd)
+{
+	int err;
+
+	*count_fd = -1;
+	if (session->opts->count) {
+		*count_fd = open(session->opts->count, O_WRONLY | O_CREAT |
+				 O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+		if (*count_fd < 0) {
+			err = -errno;
+			log_err("session: cannot open %s for the counts: %s",
+				session->opts->count, strerror(-err));
+			return err;
+		}
+	}
+	err = confine(&in, &out, count_fd, session->opts);
+	if (err)
+		return err;
+	session->in = in;
+	session->out = out;
+	session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	session->count = calloc(call_count, sizeof(*session->count));
+	session->refused = calloc(call_count, sizeof(*session->refused));
+	if (session->wake < 0 || !session->count || !session->refused)
+		return -ENOMEM;
+	pthread_mutex_init(&session->out_lock, NULL);
+	return worker_init();
 }
 
 int session_run(int in, int out, const struct server_opts *opts)
 {
-	struct sigaction act = { .sa_handler = on_cancel_signal };
-	struct buf frame = { 0 };
-	struct msg_head head;
-	const char *why = NULL;
-	pthread_t thread;
+	struct session *session = calloc(1, sizeof(*session));
+	int count_fd;
 	int err;
 
-	options = opts;
-	out_fd = out;
-	counts = calloc(UINT16_MAX + 1, sizeof(*counts));
-	if (!counts)
+	if (!session)
 		return 1;
-	prctl(PR_SET_NAME, "rsc-session");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	sigaction(SIGUSR2, &act, NULL);
-	err = enter_root(opts->root);
+	session->opts = opts;
+	err = set_up(session, in, out, &count_fd);
 	if (err) {
-		log_err("--root %s: %s", opts->root, strerror(-err));
+		log_err("session: cannot begin: %s", strerror(-err));
 		return 1;
 	}
-	if (greet(in, &frame) || pthread_create(&thread, NULL, canceller, NULL))
-		return 1;
-	while (!why && !frame_read(in, &frame)) {
-		struct worker *root;
-
-		if (wire_get_head(frame.data, frame.len, &head, &why))
-			break;
-		pthread_mutex_lock(&lock);
-		why = route(&head, &frame, &root);
-		pthread_mutex_unlock(&lock);
-		if (root)
-			spawn_thread(root, NULL);
-	}
-	if (why)
-		log_err("session ends: %s", why);
-	pthread_mutex_lock(&lock);
-	write_counts();
-	_exit(why ? 1 : 0);
+	err = send_hello(session);
+	if (!err)
+		err = dispatch(session);
+	if (err == -ECONNRESET && session->buf.len)
+		log_err("session: the channel closed inside a frame");
+	else if (err && err != -ECONNRESET && err != -EPROTO)
+		log_err("session: channel: %s", strerror(-err));
+	/* Threads that stay may use the session: it goes with the process. */
+	leave(session);
+	if (count_fd >= 0)
+		write_counts(session, count_fd);
+	close(session->in);
+	if (session->out != session->in)
+		close(session->out);
+	return err == -ECONNRESET && !session->buf.len ? 0 : 1;
 }

@@ -1,0 +1,364 @@
+/*
+ * The guard of paths. Every path of a call is resolved here first, by an
+ * O_PATH open that does not follow magic links.
+ *
+ * Theory of Operation
+ *
+ * A session runs calls as threads of one process, so /proc/self is that
+ * process, its memory, its channel. What a path means is asked of the kernel,
+ * never of its spelling: open it with O_PATH, and if it lies on procfs read
+ * back where it is; if at any depth above it stands the directory of a process
+ * that runs our executable, it is refused.
+ *
+ * Magic links (/proc/PID/fd/N, exe, cwd, root) lead to objects, not to paths,
+ * so RESOLVE_NO_MAGICLINKS stops at them with ELOOP. The guard then walks the
+ * path itself up to the link, refuses it if it is an rsc process's, and else
+ * goes through that one link by its canonical name. The rest of the path is
+ * resolved under the same rules.
+ *
+ * Descriptor tables belong to threads here, so our own are found below
+ * /proc/thread-self. The handle on /proc is taken before a chroot.
+ */
+#include "server/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define LINKS_MAX 40
+#define MODE_BITS 07777
+#define OPEN_BITS                                                              \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |        \
+	 O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | O_DIRECTORY |    \
+	 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define PATH_BITS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
+
+static int proc_fd = -1;	/* /proc, or -1 where there is none */
+static uint64_t large_file;	/* what the kernel's openat adds */
+static dev_t exe_dev;
+static ino_t exe_ino;
+
+static int openat2_fd(int dirfd, const char *path, uint64_t flags,
+		      uint64_t mode, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = flags,
+		.mode = mode,
+		.resolve = resolve,
+	};
+	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int path_init(void)
+{
+	struct stat st;
+	int flags;
+	int fd;
+
+	if (stat("/proc/self/exe", &st) < 0) {
+		log_err("session: cannot look at /proc/self/exe: %s; mount "
+			"/proc", strerror(errno));
+		return -errno;
+	}
+	exe_dev = st.st_dev;
+	exe_ino = st.st_ino;
+	proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc_fd < 0)
+		return -errno;
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	flags = fcntl(fd, F_GETFL);
+	large_file = flags & ~(O_ACCMODE | O_DIRECTORY);
+	close(fd);
+	fd = openat2_fd(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0, 0);
+	if (fd < 0) {
+		log_err("session: openat2: %s; the server needs Linux 5.6",
+			strerror(-fd));
+		return fd;
+	}
+	close(fd);
+	return 0;
+}
+
+void path_begin(struct place *place, int dirfd, const char *path)
+{
+	place->dirfd = dirfd;
+	place->path = path;
+	place->magic = false;
+	place->held = -1;
+}
+
+void path_end(struct place *place)
+{
+	if (place->held >= 0)
+		close(place->held);
+	place->held = -1;
+}
+
+static bool on_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* The canonical name of an open object, NUL-terminated; 0 or -errno. */
+static int name_of(int fd, char *text, size_t size)
+{
+	char name[32];
+	ssize_t len;
+
+	snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
+	len = readlinkat(proc_fd, name, text, size - 1);
+	if (len < 0)
+		return -errno;
+	if ((size_t)len >= size - 1)
+		return -ENAMETOOLONG;
+	text[len] = '\0';
+	return 0;
+}
+
+/* Is dir the directory of a process, or thread, that runs our executable? */
+static bool is_rsc(const char *dir)
+{
+	char exe[PATH_MAX + 8];
+	struct statfs fs;
+	struct stat st;
+
+	if (statfs(dir, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	snprintf(exe, sizeof(exe), "%s/exe", dir);
+	return stat(exe, &st) == 0 && st.st_dev == exe_dev &&
+	       st.st_ino == exe_ino;
+}
+
+/* /proc/net and /proc/mounts lead below /proc/self; they are the machine's. */
+static bool is_public(const char *rest, const char *asked)
+{
+	const char *part;
+	size_t len;
+
+	if (strcmp(rest, "mounts") && strcmp(rest, "net") &&
+	    strncmp(rest, "net/", 4))
+		return false;
+	for (part = asked; *part; part += len) {
+		part += strspn(part, "/");
+		len = strcspn(part, "/");
+		if (len && strspn(part, "0123456789") == len)
+			return false;
+		if (len >= 4 && !strncmp(part + len - 4, "self", 4))
+			return false;
+	}
+	return true;
+}
+
+/* May the client have what fd stands for? 0 or -EACCES. */
+static int check(int fd, const char *asked, bool stat_only)
+{
+	char text[PATH_MAX];
+	char *end = text;
+	bool ours;
+	char was;
+
+	if (!on_proc(fd))
+		return 0;
+	if (name_of(fd, text, sizeof(text)) || text[0] != '/')
+		return -EACCES;
+	do {
+		end = strchrnul(end + 1, '/');
+		was = *end;
+		*end = '\0';
+		ours = is_rsc(text);
+		*end = was;
+		if (!ours)
+			continue;
+		if (was && is_public(end + 1, asked))
+			return 0;
+		return !was && stat_only ? 0 : -EACCES;
+	} while (was);
+	return 0;
+}
+
+static int walk(int dirfd, const char *path, bool nofollow)
+{
+	return openat2_fd(dirfd, path, O_PATH | O_CLOEXEC |
+			  (nofollow ? O_NOFOLLOW : 0), 0,
+			  RESOLVE_NO_MAGICLINKS);
+}
+
+static void hold(struct place *place, int fd)
+{
+	path_end(place);
+	place->held = fd;
+	place->dirfd = fd;
+}
+
+/* fd is a magic link and rest follows it: 1, 0 at the end, or -errno. */
+static int through_magic(struct place *place, int fd, const char *rest)
+{
+	char text[PATH_MAX];
+	int target;
+	int err;
+
+	err = check(fd, "/self", false);
+	if (!err)
+		err = name_of(fd, text, sizeof(text));
+	if (err)
+		return -EACCES;
+	if (!*rest) {
+		strcpy(place->text, text);
+		place->path = place->text;
+		place->dirfd = AT_FDCWD;
+		place->magic = true;
+		return 0;
+	}
+	target = open(text, O_PATH | O_CLOEXEC);
+	if (target < 0)
+		return -errno;
+	hold(place, target);
+	memmove(place->text, rest, strlen(rest) + 1);
+	place->path = place->text;
+	return 1;
+}
+
+/* fd is a plain link in the directory head that leads to a magic one. */
+static int through_link(struct place *place, int fd, const char *head,
+			const char *rest)
+{
+	char text[PATH_MAX];
+	char target[PATH_MAX];
+	ssize_t len;
+	int dir;
+
+	len = readlinkat(fd, "", target, sizeof(target) - 1);
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	if (snprintf(text, sizeof(text), "%s%s%s", target, *rest ? "/" : "",
+		     rest) >= (int)sizeof(text))
+		return -ENAMETOOLONG;
+	if (target[0] != '/') {
+		dir = walk(place->dirfd, head, false);
+		if (dir < 0)
+			return dir;
+		hold(place, dir);
+	}
+	strcpy(place->text, text);
+	place->path = place->text;
+	return 1;
+}
+
+/*
+ * The path ends in ELOOP: takes it past the first link that does. 1: resolve
+ * what is left, 0: there is nothing to check, or -errno.
+ */
+static int step(struct place *place)
+{
+	char path[PATH_MAX];
+	char head[PATH_MAX];
+	const char *rest;
+	char *start = path;
+	char *end;
+	char was;
+	int err;
+	int fd;
+
+	if (strlen(place->path) >= sizeof(path))
+		return -ENAMETOOLONG;
+	strcpy(path, place->path);
+	for (;;) {
+		start += strspn(start, "/");
+		end = strchrnul(start, '/');
+		if (end == start)
+			return -ELOOP;
+		was = *end;
+		*end = '\0';
+		fd = walk(place->dirfd, path, false);
+		if (fd == -ELOOP)
+			break;
+		if (fd < 0)
+			return fd;
+		close(fd);
+		*end = was;
+		start = end;
+	}
+	fd = walk(place->dirfd, path, true);
+	if (fd < 0)
+		return fd;
+	rest = was ? end + 1 + strspn(end + 1, "/") : "";
+	snprintf(head, sizeof(head), "%.*s", (int)(start - path), path);
+	if (!head[0])
+		strcpy(head, ".");
+	if (on_proc(fd))
+		err = through_magic(place, fd, rest);
+	else
+		err = through_link(place, fd, head, rest);
+	close(fd);
+	return err;
+}
+
+int path_guard(struct place *place, bool nofollow, bool stat_only)
+{
+	const char *asked = place->path;
+	int links;
+	int err;
+	int fd;
+
+	for (links = 0; links < LINKS_MAX; links++) {
+		fd = walk(place->dirfd, place->path, nofollow);
+		if (fd >= 0) {
+			err = check(fd, asked, stat_only);
+			close(fd);
+			return err;
+		}
+		if (fd != -ELOOP)
+			return 0;
+		err = step(place);
+		if (err <= 0)
+			return err;
+		asked = "self";
+	}
+	return -ELOOP;
+}
+
+int path_open(int dirfd, const char *path, uint64_t flags, uint64_t mode)
+{
+	bool creates = flags & O_CREAT ||
+		       (flags & O_TMPFILE) == O_TMPFILE;
+	bool nofollow = flags & O_NOFOLLOW ||
+			(flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	struct place place;
+	int err;
+	int fd;
+
+	flags = (flags & OPEN_BITS) | O_CLOEXEC | O_NOCTTY | large_file;
+	if (flags & O_PATH)
+		flags &= PATH_BITS;
+	path_begin(&place, dirfd, path);
+	err = path_guard(&place, nofollow, false);
+	if (err) {
+		path_end(&place);
+		return err;
+	}
+	fd = openat2_fd(place.dirfd, place.path, flags,
+			creates && !(flags & O_PATH) ? mode & MODE_BITS : 0,
+			place.magic ? 0 : RESOLVE_NO_MAGICLINKS);
+	/* Somebody may have exchanged a link since it was checked. */
+	err = fd < 0 ? fd : check(fd, path, false);
+	if (err && fd >= 0)
+		close(fd);
+	path_end(&place);
+	return err ? err : fd;
+}

@@ -1,0 +1,42 @@
+/*
+ * Guard of paths: a client never reaches into /proc of an rsc process, and
+ * never follows a magic link of one (proc(5), openat2(2)).
+ */
+#ifndef RSC_PATH_H
+#define RSC_PATH_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where a call goes; path_guard may replace a path by an equal one. */
+struct place {
+	int dirfd;
+	const char *path;
+	bool magic;		/* path is a magic link that may be followed */
+	int held;		/* owned; -1, or the dirfd that path_guard made */
+	char text[PATH_MAX];	/* path, when it was replaced */
+};
+
+/*
+ * Remembers who we are and where /proc is; before the root is changed and
+ * before threads run. 0, or -errno with a line in the log.
+ */
+int path_init(void);
+
+void path_begin(struct place *place, int dirfd, const char *path);
+void path_end(struct place *place);
+/*
+ * Resolves place: 0 when the call may go there (also when nothing is there:
+ * the call itself will say so), -EACCES when not. nofollow: the call does not
+ * follow a link at the end. stat_only: the call says what is there, which for
+ * the directory of an rsc process and for the link /proc/self is allowed.
+ */
+int path_guard(struct place *place, bool nofollow, bool stat_only);
+/*
+ * openat(2) by way of the guard, always close-on-exec and without a
+ * controlling terminal: a descriptor or -errno.
+ */
+int path_open(int dirfd, const char *path, uint64_t flags, uint64_t mode);
+
+#endif

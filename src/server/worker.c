@@ -1,0 +1,336 @@
+/*
+ * A worker: the thread that is the twin of one traced thread.
+ *
+ * Theory of Operation
+ *
+ * A worker takes the frames of its task from its mailbox in order, so what the
+ * tracee did one after the other is done here one after the other. A SPAWN is
+ * mail of the parent: the parent's own thread makes the child's, and the child
+ * calls unshare(2) before the parent goes on. So the kernel copies or shares
+ * the descriptor table, the working directory, the umask and the credentials
+ * exactly as it would have for the tracee. The set of handles goes the same
+ * way as the table.
+ *
+ * A call is given up by a signal whose handler does nothing and which does not
+ * restart calls. It is sent under worker.lock and only while the worker is
+ * inside that very call, so it never reaches a later call; a signal that comes
+ * before the kernel is entered has no effect, so the dispatcher sends it again
+ * (worker_kick) until the worker has answered.
+ *
+ * Who frees a worker: the dispatcher, after its thread has set done as the
+ * last thing that it does with it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "server/session.h"
+
+#define SIG_CANCEL SIGUSR2
+
+static void on_cancel(int sig)
+{
+	(void)sig;
+}
+
+int worker_init(void)
+{
+	struct sigaction action = { .sa_handler = on_cancel };
+	sigset_t set;
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIG_CANCEL, &action, NULL) < 0)
+		return -errno;
+	sigemptyset(&set);
+	sigaddset(&set, SIG_CANCEL);
+	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+struct worker *worker_new(struct session *session, uint32_t task)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker)
+		return NULL;
+	worker->session = session;
+	worker->task = task;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
+	return worker;
+}
+
+static void mail_free(struct mail *mail)
+{
+	buf_free(&mail->body);
+	free(mail);
+}
+
+void worker_free(struct worker *worker)
+{
+	struct mail *mail;
+
+	while ((mail = worker->head)) {
+		worker->head = mail->next;
+		mail_free(mail);
+	}
+	pthread_cond_destroy(&worker->changed);
+	pthread_mutex_destroy(&worker->lock);
+	arena_free(&worker->arena);
+	buf_free(&worker->out);
+	free(worker);
+}
+
+int worker_post(struct worker *worker, struct mail *mail)
+{
+	int err = 0;
+
+	mail->next = NULL;
+	pthread_mutex_lock(&worker->lock);
+	if (worker->queued >= WORKER_QUEUE_MAX && mail->type != MSG_EXIT) {
+		err = -ENOBUFS;
+	} else {
+		if (worker->tail)
+			worker->tail->next = mail;
+		else
+			worker->head = mail;
+		worker->tail = mail;
+		worker->queued++;
+		if (mail->type == MSG_CALL)
+			worker->calls++;
+		if (mail->type == MSG_EXIT)
+			worker->exiting = true;
+		pthread_cond_broadcast(&worker->changed);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return err;
+}
+
+static struct mail *next_mail(struct worker *worker)
+{
+	struct mail *mail;
+
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->head)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	mail = worker->head;
+	worker->head = mail->next;
+	if (!worker->head)
+		worker->tail = NULL;
+	worker->queued--;
+	pthread_mutex_unlock(&worker->lock);
+	return mail;
+}
+
+/* False when the call was given up before it began. */
+static bool enter_call(struct worker *worker, uint32_t seq)
+{
+	bool enter;
+
+	pthread_mutex_lock(&worker->lock);
+	enter = !(worker->cancel && worker->cancel_seq == seq);
+	worker->busy = enter;
+	worker->busy_seq = seq;
+	pthread_mutex_unlock(&worker->lock);
+	return enter;
+}
+
+/* True when the client still waits for the answer. */
+static bool leave_call(struct worker *worker, uint32_t seq)
+{
+	bool answer;
+
+	pthread_mutex_lock(&worker->lock);
+	worker->busy = false;
+	worker->calls--;
+	if (worker->cancel && worker->cancel_seq <= seq)
+		worker->cancel = false;
+	answer = !worker->exiting;
+	pthread_mutex_unlock(&worker->lock);
+	return answer;
+}
+
+static void answer(struct worker *worker, const struct req *req)
+{
+	struct session *session = worker->session;
+	int err;
+
+	worker->out.len = 0;
+	err = wire_put_reply(&worker->out, req);
+	if (err) {
+		session_fail(session, worker->task, "a reply has no wire form");
+		return;
+	}
+	pthread_mutex_lock(&session->out_lock);
+	err = io_write_all(session->out, worker->out.data, worker->out.len);
+	pthread_mutex_unlock(&session->out_lock);
+	if (err)
+		session_fail(session, worker->task, NULL);
+}
+
+static void do_call(struct worker *worker, const struct mail *mail)
+{
+	struct req req = { .ret = -EINTR };
+	const char *why = "malformed call";
+	int err;
+
+	arena_reset(&worker->arena);
+	err = wire_get_call(mail->body.data, mail->body.len, &req,
+			    &worker->arena, &why);
+	if (err == -ENOMEM) {
+		session_fail(worker->session, worker->task, "no memory");
+		return;
+	}
+	if (err) {
+		session_fail(worker->session, worker->task, why);
+		return;
+	}
+	if (enter_call(worker, mail->seq))
+		run_request(worker, &req);
+	else
+		req.ret = -EINTR;
+	if (leave_call(worker, mail->seq))
+		answer(worker, &req);
+}
+
+static void set_started(struct worker *worker, int started)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->tid = gettid();
+	worker->started = started;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void set_done(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->done = true;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void do_spawn(struct worker *worker, const struct mail *mail)
+{
+	int err = worker_start(mail->child, worker, mail->share);
+
+	if (!err)
+		return;
+	log_err("task %u: cannot make a worker for task %u: %s", worker->task,
+		mail->child->task, strerror(-err));
+	session_fail(worker->session, worker->task, "out of resources");
+	set_done(mail->child);
+}
+
+static int make_tables(const struct worker *worker)
+{
+	int flags = 0;
+
+	if (!(worker->share & SPAWN_FILES))
+		flags |= CLONE_FILES;
+	if (!(worker->share & SPAWN_FS))
+		flags |= CLONE_FS;
+	if (flags && unshare(flags) < 0)
+		return -errno;
+	return 1;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	struct mail *mail;
+	enum msg type;
+	int started;
+
+	started = make_tables(worker);
+	set_started(worker, started);
+	if (started < 0)
+		return NULL;
+	do {
+		mail = next_mail(worker);
+		type = mail->type;
+		if (type == MSG_SPAWN)
+			do_spawn(worker, mail);
+		else if (type == MSG_CALL && !worker->session->ending)
+			do_call(worker, mail);
+		mail_free(mail);
+	} while (type != MSG_EXIT);
+	handles_drop(worker->handles);
+	set_done(worker);
+	return NULL;
+}
+
+static int wait_started(struct worker *child)
+{
+	int started;
+
+	pthread_mutex_lock(&child->lock);
+	while (!child->started)
+		pthread_cond_wait(&child->changed, &child->lock);
+	started = child->started;
+	pthread_mutex_unlock(&child->lock);
+	return started < 0 ? started : 0;
+}
+
+int worker_start(struct worker *child, struct worker *parent, uint32_t share)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	child->share = parent ? share : 0;
+	if (child->share & SPAWN_FILES)
+		child->handles = handles_share(parent->handles);
+	else
+		child->handles = handles_new(parent ? parent->handles : NULL);
+	if (!child->handles)
+		return -ENOMEM;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	err = -pthread_create(&thread, &attr, worker_main, child);
+	pthread_attr_destroy(&attr);
+	if (!err)
+		err = wait_started(child);
+	if (err)
+		handles_drop(child->handles);
+	return err;
+}
+
+void worker_cancel(struct worker *worker, uint32_t seq)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->calls) {
+		worker->cancel = true;
+		worker->cancel_seq = seq;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	worker_kick(worker);
+}
+
+bool worker_kick(struct worker *worker)
+{
+	bool again;
+
+	pthread_mutex_lock(&worker->lock);
+	again = worker->cancel || worker->exiting;
+	if (worker->busy && (worker->exiting || (worker->cancel &&
+	    worker->cancel_seq == worker->busy_seq)))
+		syscall(SYS_tgkill, getpid(), worker->tid, SIG_CANCEL);
+	pthread_mutex_unlock(&worker->lock);
+	return again;
+}
+
+bool worker_is_done(struct worker *worker)
+{
+	bool done;
+
+	pthread_mutex_lock(&worker->lock);
+	done = worker->done;
+	pthread_mutex_unlock(&worker->lock);
+	return done;
+}
