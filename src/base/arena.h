@@ -6,7 +6,7 @@
 
 struct arena_block;
 struct arena {
-	struct arena_block *head;	/* owned */
+	struct arena_block *head; /* owned */
 };
 
 /* size bytes, zeroed, aligned for any type; NULL when out of memory. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct buf {
-	uint8_t *data;		/* owned */
+	uint8_t *data; /* owned */
 	size_t len;
 	size_t cap;
 };

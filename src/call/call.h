@@ -17,39 +17,39 @@
 #define CALL_NO_NR (-1)
 
 enum verdict {
-	V_REMOTE,	/* identity, time, system information: the server's */
-	V_BY_FD,	/* whoever owns the descriptor in the FD argument */
-	V_BY_PATH,	/* the route rules decide by the PATH argument */
-	V_LOCAL,	/* this process's own memory, threads, signals */
-	V_SPLIT,	/* a hook of the tracer decides and does it */
-	V_REFUSED,	/* fails with .err, counted and reported */
+	V_REMOTE,  /* identity, time, system information: the server's */
+	V_BY_FD,   /* whoever owns the descriptor in the FD argument */
+	V_BY_PATH, /* the route rules decide by the PATH argument */
+	V_LOCAL,   /* this process's own memory, threads, signals */
+	V_SPLIT,   /* a hook of the tracer decides and does it */
+	V_REFUSED, /* fails with .err, counted and reported */
 };
 
 /* Argument kinds; .len is the index of the argument that holds its length. */
 enum arg_kind {
 	ARG_NONE,
-	ARG_INT,	/* signed scalar of 32 bits (pid, cmd, signal) */
-	ARG_UINT,	/* scalar of 64 bits (size, offset, mode, bits) */
-	ARG_FLAGS,	/* bits of a canonical set: .type is enum flag_set */
-	ARG_FD,		/* descriptor; on the wire the server's handle */
-	ARG_DIRFD,	/* descriptor or AT_FDCWD, for the PATH that follows */
-	ARG_PATH,	/* NUL-terminated path, < PATH_MAX bytes (or ENAMETOOLONG) */
-	ARG_STR,	/* NUL-terminated string that is no path, same limit */
-	ARG_IN,		/* .len: bytes that the call reads */
-	ARG_OUT,	/* .len: bytes that the call fills; valid: ret bytes */
-	ARG_OUT_ALL,	/* .len: buffer valid as a whole on success */
-	ARG_IOV_IN,	/* .len: iovec array, gathered to bytes */
-	ARG_IOV_OUT,	/* .len: iovec array, scattered; valid: ret bytes */
-	ARG_STRUCT_IN,	/* .type is enum struct_type; NULL allowed */
+	ARG_INT,   /* signed scalar of 32 bits (pid, cmd, signal) */
+	ARG_UINT,  /* scalar of 64 bits (size, offset, mode, bits) */
+	ARG_FLAGS, /* bits of a canonical set: .type is enum flag_set */
+	ARG_FD,	   /* descriptor; on the wire the server's handle */
+	ARG_DIRFD, /* descriptor or AT_FDCWD, for the PATH that follows */
+	ARG_PATH,  /* NUL-terminated path, < PATH_MAX bytes (or ENAMETOOLONG) */
+	ARG_STR,   /* NUL-terminated string that is no path, same limit */
+	ARG_IN,	   /* .len: bytes that the call reads */
+	ARG_OUT,   /* .len: bytes that the call fills; valid: ret bytes */
+	ARG_OUT_ALL,   /* .len: buffer valid as a whole on success */
+	ARG_IOV_IN,    /* .len: iovec array, gathered to bytes */
+	ARG_IOV_OUT,   /* .len: iovec array, scattered; valid: ret bytes */
+	ARG_STRUCT_IN, /* .type is enum struct_type; NULL allowed */
 	ARG_STRUCT_OUT,
 	ARG_STRUCT_INOUT,
-	ARG_PTR,	/* only in rows that never travel: an address */
+	ARG_PTR, /* only in rows that never travel: an address */
 };
 
 /* Sets of calls that --filter names as %class. */
 enum call_class {
-	C_FILE = 1 << 0,	/* takes a path */
-	C_DESC = 1 << 1,	/* takes or makes a descriptor */
+	C_FILE = 1 << 0, /* takes a path */
+	C_DESC = 1 << 1, /* takes or makes a descriptor */
 	C_NETWORK = 1 << 2,
 	C_CLOCK = 1 << 3,
 	C_CREDS = 1 << 4,
@@ -62,9 +62,9 @@ enum call_class {
 };
 
 enum ret_kind {
-	RET_INT,	/* a number, or 0 */
-	RET_LEN,	/* bytes used of the OUT or IN argument */
-	RET_FD,		/* a new descriptor: on the wire a handle */
+	RET_INT, /* a number, or 0 */
+	RET_LEN, /* bytes used of the OUT or IN argument */
+	RET_FD,	 /* a new descriptor: on the wire a handle */
 };
 
 enum struct_type {
@@ -77,26 +77,26 @@ enum struct_type {
 
 enum flag_set {
 	FL_NONE,
-	FL_OPEN,	/* O_*: four bits differ on aarch64 */
-	FL_PLAIN,	/* the same bits on both */
+	FL_OPEN,  /* O_*: four bits differ on aarch64 */
+	FL_PLAIN, /* the same bits on both */
 };
 
 struct arg {
-	uint8_t kind;	/* enum arg_kind */
-	uint8_t len;	/* index of the length argument */
-	uint8_t type;	/* enum struct_type or enum flag_set */
+	uint8_t kind; /* enum arg_kind */
+	uint8_t len;  /* index of the length argument */
+	uint8_t type; /* enum struct_type or enum flag_set */
 };
 
 struct call {
-	uint16_t id;		/* wire id, > 0, append-only */
-	uint8_t verdict;	/* enum verdict */
-	uint8_t ret;		/* enum ret_kind */
-	uint16_t classes;	/* enum call_class bits */
-	int16_t nr_x86_64;	/* CALL_NO_NR where the call is not there */
+	uint16_t id;	   /* wire id, > 0, append-only */
+	uint8_t verdict;   /* enum verdict */
+	uint8_t ret;	   /* enum ret_kind */
+	uint16_t classes;  /* enum call_class bits */
+	int16_t nr_x86_64; /* CALL_NO_NR where the call is not there */
 	int16_t nr_aarch64;
-	int16_t err;		/* errno of a refused call, else 0 */
-	const char *name;	/* the kernel's name */
-	const char *why;	/* reason of a local, split or refused verdict */
+	int16_t err;	  /* errno of a refused call, else 0 */
+	const char *name; /* the kernel's name */
+	const char *why;  /* reason of a local, split or refused verdict */
 	struct arg arg[CALL_ARGS];
 };
 
@@ -104,25 +104,25 @@ struct call {
  * A call of x86_64 that asm-generic has under another name: the canonical
  * call, and where each of its arguments comes from.
  */
-#define LEGACY_ARG 0x40000000	/* LEGACY_ARG + n: argument n of the old call */
+#define LEGACY_ARG 0x40000000 /* LEGACY_ARG + n: argument n of the old call */
 struct legacy {
 	int16_t nr_x86_64;
 	const char *name;
-	const char *to;			/* canonical name */
-	int32_t arg[CALL_ARGS];		/* LEGACY_ARG + n, or a constant */
+	const char *to;		/* canonical name */
+	int32_t arg[CALL_ARGS]; /* LEGACY_ARG + n, or a constant */
 };
 
 /* A field of a structure that travels: little else than where it lies. */
 struct field {
 	uint16_t offset;
-	uint16_t size;		/* 1, 2, 4, 8: integer; else bytes */
+	uint16_t size; /* 1, 2, 4, 8: integer; else bytes */
 	bool bytes;
 	bool is_signed;
 };
 
 struct struct_info {
 	const char *name;
-	uint16_t size;		/* native size here */
+	uint16_t size; /* native size here */
 	uint16_t nfields;
 	const struct field *field;
 };

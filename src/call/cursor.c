@@ -21,14 +21,14 @@ static void take_negint(struct take *t, uint64_t v)
 	t->item.negative = true;
 }
 
-#define INTEGER(bits)                                         \
-	static void on_uint##bits(void *t, uint##bits##_t v)  \
-	{                                                     \
-		take_uint(t, v);                              \
-	}                                                     \
-	static void on_negint##bits(void *t, uint##bits##_t v) \
-	{                                                     \
-		take_negint(t, v);                            \
+#define INTEGER(bits)                                                          \
+	static void on_uint##bits(void *t, uint##bits##_t v)                   \
+	{                                                                      \
+		take_uint(t, v);                                               \
+	}                                                                      \
+	static void on_negint##bits(void *t, uint##bits##_t v)                 \
+	{                                                                      \
+		take_negint(t, v);                                             \
 	}
 INTEGER(8)
 INTEGER(16)

@@ -14,9 +14,9 @@ enum item_kind { ITEM_INT, ITEM_BYTES, ITEM_ARRAY, ITEM_TRUE, ITEM_NULL };
 
 struct item {
 	enum item_kind kind;
-	bool negative;		/* of an integer: its value is -1 - num */
-	uint64_t num;		/* integer, or count of an array */
-	const uint8_t *data;	/* bytes: points into the frame */
+	bool negative;	     /* of an integer: its value is -1 - num */
+	uint64_t num;	     /* integer, or count of an array */
+	const uint8_t *data; /* bytes: points into the frame */
 	size_t len;
 };
 

@@ -23,22 +23,14 @@ static const char *const verdict_text[] = {
 };
 
 static const char *const kind_word[] = {
-	[ARG_NONE] = "",
-	[ARG_INT] = "int",
-	[ARG_UINT] = "uint",
-	[ARG_FLAGS] = "flags",
-	[ARG_FD] = "fd",
-	[ARG_DIRFD] = "dirfd",
-	[ARG_PATH] = "path",
-	[ARG_STR] = "string",
-	[ARG_IN] = "in",
-	[ARG_OUT] = "out",
-	[ARG_OUT_ALL] = "out_all",
-	[ARG_IOV_IN] = "iov_in",
-	[ARG_IOV_OUT] = "iov_out",
-	[ARG_STRUCT_IN] = "in",
-	[ARG_STRUCT_OUT] = "out",
-	[ARG_STRUCT_INOUT] = "inout",
+	[ARG_NONE] = "",	   [ARG_INT] = "int",
+	[ARG_UINT] = "uint",	   [ARG_FLAGS] = "flags",
+	[ARG_FD] = "fd",	   [ARG_DIRFD] = "dirfd",
+	[ARG_PATH] = "path",	   [ARG_STR] = "string",
+	[ARG_IN] = "in",	   [ARG_OUT] = "out",
+	[ARG_OUT_ALL] = "out_all", [ARG_IOV_IN] = "iov_in",
+	[ARG_IOV_OUT] = "iov_out", [ARG_STRUCT_IN] = "in",
+	[ARG_STRUCT_OUT] = "out",  [ARG_STRUCT_INOUT] = "inout",
 	[ARG_PTR] = "pointer",
 };
 
@@ -141,7 +133,8 @@ int doc_main(int argc, char **argv)
 	size_t i;
 
 	if (argc > 1) {
-		fprintf(stderr, "rsc syscalls: %s: takes no argument\n", argv[1]);
+		fprintf(stderr, "rsc syscalls: %s: takes no argument\n",
+			argv[1]);
 		return 2;
 	}
 	printf("# System calls\n\n"
@@ -159,7 +152,8 @@ int doc_main(int argc, char **argv)
 	for (i = 0; i < legacy_count; i++)
 		print_legacy(&legacy_table[i]);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "rsc syscalls: the output could not be written\n");
+		fprintf(stderr,
+			"rsc syscalls: the output could not be written\n");
 		return 1;
 	}
 	return 0;

@@ -44,10 +44,12 @@
 #define FIELD_ROW(ctype, f, b, s)                                              \
 	{ offsetof(ctype, f), sizeof(((ctype *)0)->f), b, s },
 
+/* clang-format off */
 #define STRUCT(type, ctype, ...)                                               \
 	static const struct field fields_##type[] = {                          \
 		EACH(FIELD, ctype, __VA_ARGS__)                                \
 	};
+/* clang-format on */
 #include "call/types.def"
 #undef STRUCT
 
@@ -82,6 +84,7 @@ _Static_assert(sizeof(struct rlimit) == 16, "rlimit");
 _Static_assert(sizeof(struct timex) == 208, "timex");
 
 /* The words of calls.def. */
+/* clang-format off */
 #define NO CALL_NO_NR
 #define NONE { .kind = ARG_NONE }
 #define INT { .kind = ARG_INT }
@@ -101,6 +104,7 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define STRUCT_OUT(t) { .kind = ARG_STRUCT_OUT, .type = ST_##t }
 #define STRUCT_INOUT(t) { .kind = ARG_STRUCT_INOUT, .type = ST_##t }
 #define PTR { .kind = ARG_PTR }
+/* clang-format on */
 
 #define CALL(nr_wire, word, nr_x86, nr_arm, verd, kind, error, sets, reason,   \
 	     ...)                                                              \
@@ -123,8 +127,7 @@ const struct call call_table[] = {
 const size_t call_count = ARRAY_SIZE(call_table);
 
 #define ARG(n) (LEGACY_ARG + (n))
-#define LEGACY(nr, word, target, ...)                                          \
-	{ nr, #word, #target, { __VA_ARGS__ } },
+#define LEGACY(nr, word, target, ...) { nr, #word, #target, { __VA_ARGS__ } },
 const struct legacy legacy_table[] = {
 #include "call/legacy.def"
 };

@@ -28,10 +28,10 @@ struct value {
 
 struct req {
 	const struct call *call;
-	uint32_t task;		/* whose call: the tracer's number of the thread */
-	uint32_t seq;		/* per-task sequence number */
+	uint32_t task; /* whose call: the tracer's number of the thread */
+	uint32_t seq;  /* per-task sequence number */
 	struct value val[CALL_ARGS];
-	int64_t ret;		/* result, or -errno */
+	int64_t ret; /* result, or -errno */
 };
 
 #endif

@@ -176,8 +176,7 @@ int wire_put_cancel(struct buf *buf, uint32_t task, uint32_t seq)
 	return put_numbers(buf, 3, n);
 }
 
-static void put_arg(struct out *o, const struct arg *arg,
-		    const struct value *v)
+static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 {
 	switch ((enum arg_kind)arg->kind) {
 	case ARG_NONE:
@@ -357,8 +356,7 @@ static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 		return false;
 	switch (head->type) {
 	case MSG_CALL:
-		if (!get_u32(c, &head->seq) ||
-		    !cursor_uint(c, UINT16_MAX, &id))
+		if (!get_u32(c, &head->seq) || !cursor_uint(c, UINT16_MAX, &id))
 			return false;
 		head->call = call_by_id((unsigned int)id);
 		if (!head->call)
@@ -545,7 +543,8 @@ static bool lengths_agree(struct cursor *c, const struct req *req)
 
 		if ((arg->kind == ARG_IN || arg->kind == ARG_OUT ||
 		     arg->kind == ARG_OUT_ALL) &&
-		    req->val[i].num && req->val[i].len != req->val[arg->len].num)
+		    req->val[i].num &&
+		    req->val[i].len != req->val[arg->len].num)
 			return cursor_fail(c, "a length that does not agree");
 	}
 	return true;

@@ -44,17 +44,17 @@ struct hello {
 	uint32_t version;
 	char arch[16];
 	uint64_t digest;
-	char name[WIRE_NAME_MAX + 1];	/* host name, for messages */
+	char name[WIRE_NAME_MAX + 1]; /* host name, for messages */
 };
 
 struct msg_head {
 	enum msg type;
 	uint32_t task;
-	uint32_t seq;		/* CALL, REPLY, CANCEL */
-	uint32_t parent;	/* SPAWN */
-	uint32_t share;		/* SPAWN */
-	const struct call *call;/* CALL */
-	struct hello hello;	/* HELLO */
+	uint32_t seq;		 /* CALL, REPLY, CANCEL */
+	uint32_t parent;	 /* SPAWN */
+	uint32_t share;		 /* SPAWN */
+	const struct call *call; /* CALL */
+	struct hello hello;	 /* HELLO */
 };
 
 /* Each appends one whole frame to out; 0 or -errno. */

@@ -134,8 +134,9 @@ static int tcp_listen(const char *url, const char *where, bool insecure,
 		return err;
 	if (!insecure || !is_loopback(list->ai_addr)) {
 		freeaddrinfo(list);
-		return fail(why, -EPERM, "listen at", url,
-			    "anybody who reaches it could run calls here; use unix://PATH, or a loopback address with --insecure-no-auth");
+		return fail(
+			why, -EPERM, "listen at", url,
+			"anybody who reaches it could run calls here; use unix://PATH, or a loopback address with --insecure-no-auth");
 	}
 	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)

@@ -12,9 +12,9 @@
 #include <sys/types.h>
 
 struct channel {
-	int in;		/* owned; CLOEXEC; may equal out */
-	int out;	/* owned */
-	pid_t child;	/* of exec:, else 0 */
+	int in;	     /* owned; CLOEXEC; may equal out */
+	int out;     /* owned */
+	pid_t child; /* of exec:, else 0 */
 };
 
 /*
