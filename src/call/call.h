@@ -61,6 +61,20 @@ enum call_class {
 	C_SYSTEM = 1 << 10,
 };
 
+/* What the server must know of a row beyond its arguments. */
+enum call_trait {
+	T_MODIFIES = 1 << 16, /* EROFS for a --read-only server */
+	T_NOFOLLOW = 1 << 17, /* never follows a link at the end of a path */
+	T_RUNS = 1 << 18,     /* split, and the server runs its part */
+};
+
+/* A flag that decides whether a link at the end of a path is followed. */
+enum link_rule {
+	LINK_NONE,
+	LINK_IF_SET,   /* only followed when .bit is set */
+	LINK_IF_CLEAR, /* only followed when .bit is not set */
+};
+
 enum ret_kind {
 	RET_INT, /* a number, or 0 */
 	RET_LEN, /* bytes used of the OUT or IN argument */
@@ -85,13 +99,16 @@ struct arg {
 	uint8_t kind; /* enum arg_kind */
 	uint8_t len;  /* index of the length argument */
 	uint8_t type; /* enum struct_type or enum flag_set */
+	uint8_t link; /* of FLAGS: enum link_rule */
+	uint32_t bit; /* of that rule */
 };
 
 struct call {
 	uint16_t id;	   /* wire id, > 0, append-only */
 	uint8_t verdict;   /* enum verdict */
 	uint8_t ret;	   /* enum ret_kind */
-	uint16_t classes;  /* enum call_class bits */
+	uint32_t classes;  /* enum call_class bits */
+	uint32_t traits;   /* enum call_trait bits */
 	int16_t nr_x86_64; /* CALL_NO_NR where the call is not there */
 	int16_t nr_aarch64;
 	int16_t err;	  /* errno of a refused call, else 0 */
@@ -144,6 +161,8 @@ const struct call *call_by_nr(long nr);
 const struct legacy *legacy_by_nr(long nr);
 /* The number of a call on the architecture built for, or CALL_NO_NR. */
 int call_nr(const struct call *call);
+/* Does a call with these registers follow a link at the end of its path? */
+bool call_follows(const struct call *call, const uint64_t *reg);
 /* How many arguments the row has (0..6). */
 unsigned int call_nargs(const struct call *call);
 /* Digest of the table's wire-relevant part; both sides must agree (HELLO). */

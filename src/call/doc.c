@@ -74,6 +74,31 @@ static void print_arg(const struct arg *arg)
 	}
 }
 
+/* What the server makes of the row. */
+static void print_traits(const struct call *call)
+{
+	const char *comma = "";
+	int i;
+
+	if (call->traits & T_RUNS) {
+		printf("runs its part");
+		comma = ", ";
+	}
+	if (call->traits & T_MODIFIES) {
+		printf("%smodifies", comma);
+		comma = ", ";
+	}
+	if (call->traits & T_NOFOLLOW)
+		printf("%sfollows no link", comma);
+	for (i = 0; i < CALL_ARGS; i++)
+		if (call->arg[i].link != LINK_NONE)
+			printf("%sfollows a link %s 0x%x in argument %d", comma,
+			       call->arg[i].link == LINK_IF_SET ? "with" :
+								  "without",
+			       call->arg[i].bit, i);
+	printf(" |");
+}
+
 static void print_call(const struct call *call)
 {
 	unsigned int nargs = call_nargs(call);
@@ -88,6 +113,8 @@ static void print_call(const struct call *call)
 		print_arg(&call->arg[i]);
 	}
 	printf(" | ");
+	print_traits(call);
+	printf(" ");
 	if (call->err)
 		printf("%s: ", strerrorname_np(call->err));
 	printf("%s |\n", call->why ? call->why : "");
@@ -142,8 +169,8 @@ int doc_main(int argc, char **argv)
 	print_verdicts();
 	printf("\nA number in brackets is the index of the argument that holds"
 	       " the length, counted from 0.\n\n"
-	       "| id | call | x86_64 | aarch64 | verdict | arguments | reason |"
-	       "\n|---|---|---|---|---|---|---|\n");
+	       "| id | call | x86_64 | aarch64 | verdict | arguments | server |"
+	       " reason |\n|---|---|---|---|---|---|---|---|\n");
 	for (i = 0; i < call_count; i++)
 		print_call(&call_table[i]);
 	printf("\n## Old calls of x86_64\n\n"

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -90,6 +91,10 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define INT { .kind = ARG_INT }
 #define UINT { .kind = ARG_UINT }
 #define FLAGS { .kind = ARG_FLAGS, .type = FL_PLAIN }
+#define FLAGS_LINK(rule, mask)                                                 \
+	{ .kind = ARG_FLAGS, .type = FL_PLAIN, .link = rule, .bit = mask }
+#define FLAGS_FOLLOW(mask) FLAGS_LINK(LINK_IF_SET, mask)
+#define FLAGS_NOFOLLOW(mask) FLAGS_LINK(LINK_IF_CLEAR, mask)
 #define FLAGS_OPEN { .kind = ARG_FLAGS, .type = FL_OPEN }
 #define FD { .kind = ARG_FD }
 #define DIRFD { .kind = ARG_DIRFD }
@@ -104,6 +109,10 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define STRUCT_OUT(t) { .kind = ARG_STRUCT_OUT, .type = ST_##t }
 #define STRUCT_INOUT(t) { .kind = ARG_STRUCT_INOUT, .type = ST_##t }
 #define PTR { .kind = ARG_PTR }
+#define MODIFIES T_MODIFIES
+#define NOFOLLOW T_NOFOLLOW
+#define RUNS T_RUNS
+#define TRAITS (T_MODIFIES | T_NOFOLLOW | T_RUNS)
 /* clang-format on */
 
 #define CALL(nr_wire, word, nr_x86, nr_arm, verd, kind, error, sets, reason,   \
@@ -112,7 +121,8 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 		.id = nr_wire,                                                 \
 		.verdict = verd,                                               \
 		.ret = kind,                                                   \
-		.classes = sets,                                               \
+		.classes = (sets) & ~TRAITS,                                   \
+		.traits = (sets)&TRAITS,                                       \
 		.nr_x86_64 = nr_x86,                                           \
 		.nr_aarch64 = nr_arm,                                          \
 		.err = error,                                                  \
@@ -190,6 +200,20 @@ const struct legacy *legacy_by_nr(long nr)
 int call_nr(const struct call *call)
 {
 	return ARCH_NR(call);
+}
+
+bool call_follows(const struct call *call, const uint64_t *reg)
+{
+	bool set;
+	int i;
+
+	for (i = 0; i < CALL_ARGS; i++) {
+		if (call->arg[i].link == LINK_NONE)
+			continue;
+		set = reg[i] & call->arg[i].bit;
+		return call->arg[i].link == LINK_IF_SET ? set : !set;
+	}
+	return !(call->traits & T_NOFOLLOW);
 }
 
 unsigned int call_nargs(const struct call *call)

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "server/path.h"
-#include "server/policy.h"
 #include "server/session.h"
 
 _Static_assert(AT_FDCWD == -100, "AT_FDCWD on the wire");
@@ -26,7 +26,6 @@ _Static_assert(sizeof(long) == 8, "registers are 64 bits");
 struct run {
 	struct worker *worker;
 	struct req *req;
-	const struct policy *policy;
 	uint64_t reg[CALL_ARGS];
 	struct iovec iov[CALL_ARGS];
 	struct place place[CALL_ARGS];	/* of PATH arguments */
@@ -82,20 +81,6 @@ static int64_t dirfd_of(const struct run *run, unsigned int i)
 	return owns(run, fd) ? fd : -EBADF;
 }
 
-static bool follows(const struct run *run)
-{
-	const struct policy *policy = run->policy;
-	uint64_t flags = run->req->val[policy->flags].num;
-
-	if (policy->bits & P_NOFOLLOW)
-		return false;
-	if (policy->bits & P_NOFOLLOW_BIT)
-		return !(flags & policy->bit);
-	if (policy->bits & P_FOLLOW_BIT)
-		return flags & policy->bit;
-	return true;
-}
-
 static int map_path(struct run *run, unsigned int i)
 {
 	const struct call *call = run->req->call;
@@ -110,7 +95,8 @@ static int map_path(struct run *run, unsigned int i)
 	}
 	path_begin(place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
 		   (const char *)val->data);
-	err = path_guard(place, !follows(run), call->classes & C_STAT);
+	err = path_guard(place, !call_follows(call, run->reg),
+			 call->classes & C_STAT);
 	if (err)
 		return err;
 	run->reg[i] = (uintptr_t)place->path;
@@ -328,6 +314,33 @@ static int64_t do_setsockopt(struct run *run, bool *go_on)
 	return 0;
 }
 
+/* The clock and the kernel's log are changed by some of their commands. */
+static bool may_change(const struct run *run)
+{
+	return !run->worker->session->opts->read_only;
+}
+
+static int64_t do_adjtimex(struct run *run, bool *go_on)
+{
+	bool clock = call_nargs(run->req->call) == 2;
+	const struct value *val = &run->req->val[clock];
+	const struct timex *timex = (const void *)val->data;
+
+	*go_on = !timex || may_change(run) || timex->modes == 0 ||
+		 timex->modes == ADJ_OFFSET_SS_READ;
+	return -EROFS;
+}
+
+static int64_t do_syslog(struct run *run, bool *go_on)
+{
+	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
+	int type = (int)run->reg[0];
+
+	*go_on = may_change(run) || (type >= OPEN && type <= READ_ALL) ||
+		 type == SIZE_UNREAD || type == SIZE_BUFFER;
+	return -EROFS;
+}
+
 static const struct {
 	const char *name;
 	bool mapped;	/* after the arguments were checked and mapped */
@@ -339,6 +352,9 @@ static const struct {
 	{ "socket", true, do_socket },
 	{ "inotify_init1", true, do_inotify_init1 },
 	{ "setsockopt", true, do_setsockopt },
+	{ "adjtimex", true, do_adjtimex },
+	{ "clock_adjtime", true, do_adjtimex },
+	{ "syslog", true, do_syslog },
 };
 
 /* Runs the hook of a row, if it has one for this moment. */
@@ -364,7 +380,7 @@ static int admit(const struct run *run)
 
 	may = call->verdict == V_REMOTE || call->verdict == V_BY_FD ||
 	      call->verdict == V_BY_PATH ||
-	      (call->verdict == V_SPLIT && run->policy->bits & P_SPLIT);
+	      (call->verdict == V_SPLIT && call->traits & T_RUNS);
 	for (i = 0; may && i < CALL_ARGS; i++)
 		may = call->arg[i].kind != ARG_PTR;
 	if (!may || call_nr(call) == CALL_NO_NR) {
@@ -374,7 +390,7 @@ static int admit(const struct run *run)
 				 "ENOSYS", call->name);
 		return -ENOSYS;
 	}
-	if (run->policy->bits & P_MODIFIES && session->opts->read_only)
+	if (call->traits & T_MODIFIES && session->opts->read_only)
 		return -EROFS;
 	return 0;
 }
@@ -409,7 +425,6 @@ void run_request(struct worker *worker, struct req *req)
 
 	run.worker = worker;
 	run.req = req;
-	run.policy = policy_of(req->call);
 	for (i = 0; i < CALL_ARGS; i++)
 		run.place[i].held = -1;
 	req->ret = run_call(&run);

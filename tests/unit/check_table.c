@@ -3,6 +3,7 @@
  * and every row keeps the rules that its readers rely on.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +286,109 @@ START_TEST(a_row_has_what_its_verdict_needs)
 }
 END_TEST
 
+/* Rows that the server carries out, at least in part. */
+static bool runs(const struct call *call)
+{
+	return call->verdict < V_LOCAL || call->traits & T_RUNS;
+}
+
+/*
+ * A call that gives bytes or a number back is made for what it gives. What
+ * passes through a descriptor was allowed when that was opened.
+ */
+static bool gives(const struct call *call)
+{
+	return call->ret != RET_INT || !call_nargs(call) ||
+	       has_kind(call, ARG_OUT) || has_kind(call, ARG_OUT_ALL) ||
+	       has_kind(call, ARG_IOV_OUT) || has_kind(call, ARG_STRUCT_OUT) ||
+	       has_kind(call, ARG_STRUCT_INOUT);
+}
+
+/* Calls made for an effect that is no change of the machine. */
+static const char *const harmless[] = {
+	/* on the caller's own descriptors, credentials, directory, mask */
+	"close", "lseek", "fcntl", "chdir", "fchdir", "umask", "setuid",
+	"setgid", "setreuid", "setregid", "setresuid", "setresgid",
+	"setfsuid", "setfsgid", "inotify_add_watch", "inotify_rm_watch",
+	/* on a socket of the caller's */
+	"listen", "connect", "shutdown", "setsockopt",
+	/* on a cache or a lock */
+	"fadvise64", "readahead", "fsync", "fdatasync", "sync_file_range",
+	"syncfs", "flock",
+	/* none: the result is the answer */
+	"faccessat", "faccessat2",
+	/* through a descriptor that was opened for writing */
+	"tee",
+};
+
+static bool is_harmless(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(harmless) / sizeof(*harmless); i++)
+		if (!strcmp(harmless[i], name))
+			return true;
+	return false;
+}
+
+START_TEST(a_row_that_is_made_for_its_effect_is_marked_or_harmless)
+{
+	const struct call *call = &call_table[_i];
+	bool modifies = call->traits & T_MODIFIES;
+
+	if (!runs(call)) {
+		ck_assert_msg(!call->traits, "%s never runs on a server",
+			      call->name);
+		return;
+	}
+	ck_assert_msg(modifies + gives(call) + is_harmless(call->name) == 1,
+		      "%s: it modifies (%d), or gives something back (%d), or "
+		      "is harmless (%d)", call->name, modifies, gives(call),
+		      is_harmless(call->name));
+}
+END_TEST
+
+START_TEST(what_runs_in_part_is_split)
+{
+	const struct call *call = &call_table[_i];
+
+	if (call->traits & T_RUNS)
+		ck_assert_msg(call->verdict == V_SPLIT, "%s", call->name);
+}
+END_TEST
+
+START_TEST(a_row_has_one_rule_for_a_link_at_the_end)
+{
+	const struct call *call = &call_table[_i];
+	int rules = !!(call->traits & T_NOFOLLOW);
+	int i;
+
+	for (i = 0; i < CALL_ARGS; i++) {
+		if (call->arg[i].link == LINK_NONE)
+			continue;
+		rules++;
+		ck_assert_msg(call->arg[i].kind == ARG_FLAGS, "%s", call->name);
+		ck_assert_msg(call->arg[i].bit, "%s", call->name);
+	}
+	ck_assert_msg(rules <= has_kind(call, ARG_PATH), "%s", call->name);
+}
+END_TEST
+
+START_TEST(a_flag_decides_whether_a_link_is_followed)
+{
+	uint64_t reg[CALL_ARGS] = { 0 };
+
+	ck_assert(call_follows(call_by_name("newfstatat"), reg));
+	reg[3] = AT_SYMLINK_NOFOLLOW;
+	ck_assert(!call_follows(call_by_name("newfstatat"), reg));
+	ck_assert(!call_follows(call_by_name("linkat"), reg));
+	reg[4] = AT_SYMLINK_FOLLOW;
+	ck_assert(call_follows(call_by_name("linkat"), reg));
+	ck_assert(call_follows(call_by_name("getxattr"), reg));
+	ck_assert(!call_follows(call_by_name("lgetxattr"), reg));
+}
+END_TEST
+
 START_TEST(a_dirfd_is_followed_by_its_path)
 {
 	const struct call *call = &call_table[_i];
@@ -383,6 +487,13 @@ int main(void)
 			    call_count);
 	tcase_add_loop_test(rows, a_row_has_what_its_verdict_needs, 0,
 			    call_count);
+	tcase_add_loop_test(
+		rows, a_row_that_is_made_for_its_effect_is_marked_or_harmless,
+		0, call_count);
+	tcase_add_loop_test(rows, what_runs_in_part_is_split, 0, call_count);
+	tcase_add_loop_test(rows, a_row_has_one_rule_for_a_link_at_the_end, 0,
+			    call_count);
+	tcase_add_test(rows, a_flag_decides_whether_a_link_is_followed);
 	tcase_add_loop_test(rows, a_dirfd_is_followed_by_its_path, 0,
 			    call_count);
 	tcase_add_loop_test(rows, a_length_that_comes_back_has_its_one_buffer,
