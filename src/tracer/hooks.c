@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
+#include "tracer/vdso.h"
 
 /* A placeholder filled for mmap holds at most this much. */
 #define FILL_MAX (256ull << 20)
@@ -278,8 +279,7 @@ static void hook_getcwd(struct run *run, struct tracee *t)
 
 static void hook_clock(struct run *run, struct tracee *t)
 {
-	if (run->selected[t->call->id] &&
-	    ((int)t->arg[0] == CLOCK_REALTIME || (int)t->arg[0] == CLOCK_TAI))
+	if (run->selected[t->call->id] && clock_is_remote((int)t->arg[0]))
 		forward(run, t);
 	else
 		let_go(run, t);
@@ -375,6 +375,7 @@ static const struct {
 	hook_fn hook;
 } hooks[] = {
 	{ "chdir", hook_chdir },
+	{ "clock_getres", hook_clock },
 	{ "clock_gettime", hook_clock },
 	{ "close", hook_close },
 	{ "close_range", hook_close_range },

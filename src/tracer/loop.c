@@ -17,6 +17,7 @@
 #include "call/wire.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
+#include "tracer/vdso.h"
 
 static pid_t thread_group(pid_t pid)
 {
@@ -197,6 +198,9 @@ again:
 			tell_close(run, t, handle);
 	}
 	find_loader(t);
+	if (vdso_hides_calls(run) && vdso_hide(t->pid))
+		log_err("the vDSO of process %d cannot be hidden: it reads this machine's clocks",
+			t->pid);
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 }
 
