@@ -135,6 +135,7 @@ struct field {
 	uint16_t size; /* 1, 2, 4, 8: integer; else bytes */
 	bool bytes;
 	bool is_signed;
+	uint8_t set; /* of an integer: enum flag_set */
 };
 
 struct struct_info {

@@ -36,14 +36,16 @@
 	m(c, x) __VA_OPT__(EACH_AGAIN PARENS(m, c, __VA_ARGS__))
 #define EACH_AGAIN() EACH_NEXT
 
-#define U(field) (field, false, false)
-#define S(field) (field, false, true)
-#define B(field) (field, true, false)
+#define U(field) (field, false, false, FL_PLAIN)
+#define S(field) (field, false, true, FL_PLAIN)
+#define B(field) (field, true, false, FL_PLAIN)
+#define O(field) (field, false, false, FL_OPEN)
 #define FIELD(ctype, what) FIELD_OF(ctype, FIELD_WORDS what)
-#define FIELD_WORDS(field, is_bytes, is_signed) field, is_bytes, is_signed
+#define FIELD_WORDS(field, is_bytes, is_signed, set)                           \
+	field, is_bytes, is_signed, set
 #define FIELD_OF(...) FIELD_ROW(__VA_ARGS__)
-#define FIELD_ROW(ctype, f, b, s)                                              \
-	{ offsetof(ctype, f), sizeof(((ctype *)0)->f), b, s },
+#define FIELD_ROW(ctype, f, b, s, set)                                         \
+	{ offsetof(ctype, f), sizeof(((ctype *)0)->f), b, s, set },
 
 /* clang-format off */
 #define STRUCT(type, ctype, ...)                                               \
@@ -65,6 +67,7 @@ const struct struct_info struct_table[ST_COUNT] = {
 #undef U
 #undef S
 #undef B
+#undef O
 
 _Static_assert(sizeof(struct kernel_statx) == 256, "statx");
 _Static_assert(offsetof(struct kernel_statx, stx_rdev_major) == 128, "statx");
@@ -267,6 +270,7 @@ static uint64_t hash_struct(uint64_t hash, const struct struct_info *info)
 	for (; field < end; field++) {
 		hash = hash_num(hash, field->bytes ? field->size : 0);
 		hash = hash_num(hash, field->is_signed);
+		hash = hash_num(hash, field->set);
 	}
 	return hash;
 }

@@ -105,7 +105,8 @@ static void put_struct(struct out *o, unsigned int type, const uint8_t *data)
 		else if (f->is_signed)
 			put_int(o, (int64_t)load(data + f->offset, f));
 		else
-			put_uint(o, load(data + f->offset, f));
+			put_uint(o, flags_to_wire(f->set,
+						  load(data + f->offset, f)));
 	}
 }
 
@@ -427,6 +428,7 @@ static bool get_struct(struct cursor *c, const struct item *item,
 		}
 		if (!item_int(&in, &v) || !fits(v, in.negative, f))
 			return cursor_fail(c, "a field out of range");
+		v = (int64_t)flags_from_wire(f->set, (uint64_t)v);
 		switch (f->size) {
 		case 1:
 			memcpy(at, &(uint8_t){ (uint8_t)v }, 1);

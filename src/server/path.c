@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,7 +42,6 @@
 #define PATH_BITS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
 
 static int proc_fd = -1;	/* /proc, or -1 where there is none */
-static uint64_t large_file;	/* what the kernel's openat adds */
 static dev_t exe_dev;
 static ino_t exe_ino;
 
@@ -63,7 +61,6 @@ static int openat2_fd(int dirfd, const char *path, uint64_t flags,
 int path_init(void)
 {
 	struct stat st;
-	int flags;
 	int fd;
 
 	if (stat("/proc/self/exe", &st) < 0) {
@@ -76,12 +73,6 @@ int path_init(void)
 	proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc_fd < 0)
 		return -errno;
-	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	flags = fcntl(fd, F_GETFL);
-	large_file = flags & ~(O_ACCMODE | O_DIRECTORY);
-	close(fd);
 	fd = openat2_fd(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0, 0);
 	if (fd < 0) {
 		log_err("session: openat2: %s; the server needs Linux 5.6",
@@ -96,6 +87,7 @@ void path_begin(struct place *place, int dirfd, const char *path)
 {
 	place->dirfd = dirfd;
 	place->path = path;
+	place->resolve = 0;
 	place->magic = false;
 	place->held = -1;
 }
@@ -191,11 +183,18 @@ static int check(int fd, const char *asked, bool stat_only)
 	return 0;
 }
 
-static int walk(int dirfd, const char *path, bool nofollow)
+/* A scoped resolution meets no magic link: the kernel says EXDEV itself. */
+static uint64_t no_magic(uint64_t resolve)
 {
-	return openat2_fd(dirfd, path, O_PATH | O_CLOEXEC |
+	return resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) ?
+		       0 : RESOLVE_NO_MAGICLINKS;
+}
+
+static int walk(const struct place *place, const char *path, bool nofollow)
+{
+	return openat2_fd(place->dirfd, path, O_PATH | O_CLOEXEC |
 			  (nofollow ? O_NOFOLLOW : 0), 0,
-			  RESOLVE_NO_MAGICLINKS);
+			  place->resolve | no_magic(place->resolve));
 }
 
 static void hold(struct place *place, int fd)
@@ -250,7 +249,7 @@ static int through_link(struct place *place, int fd, const char *head,
 		     rest) >= (int)sizeof(text))
 		return -ENAMETOOLONG;
 	if (target[0] != '/') {
-		dir = walk(place->dirfd, head, false);
+		dir = walk(place, head, false);
 		if (dir < 0)
 			return dir;
 		hold(place, dir);
@@ -285,7 +284,7 @@ static int step(struct place *place)
 			return -ELOOP;
 		was = *end;
 		*end = '\0';
-		fd = walk(place->dirfd, path, false);
+		fd = walk(place, path, false);
 		if (fd == -ELOOP)
 			break;
 		if (fd < 0)
@@ -294,7 +293,7 @@ static int step(struct place *place)
 		*end = was;
 		start = end;
 	}
-	fd = walk(place->dirfd, path, true);
+	fd = walk(place, path, true);
 	if (fd < 0)
 		return fd;
 	rest = was ? end + 1 + strspn(end + 1, "/") : "";
@@ -317,13 +316,14 @@ int path_guard(struct place *place, bool nofollow, bool stat_only)
 	int fd;
 
 	for (links = 0; links < LINKS_MAX; links++) {
-		fd = walk(place->dirfd, place->path, nofollow);
+		fd = walk(place, place->path, nofollow);
 		if (fd >= 0) {
 			err = check(fd, asked, stat_only);
 			close(fd);
 			return err;
 		}
-		if (fd != -ELOOP)
+		/* Who restricts the resolution goes through no magic link. */
+		if (fd != -ELOOP || place->resolve)
 			return 0;
 		err = step(place);
 		if (err <= 0)
@@ -333,28 +333,40 @@ int path_guard(struct place *place, bool nofollow, bool stat_only)
 	return -ELOOP;
 }
 
-int path_open(int dirfd, const char *path, uint64_t flags, uint64_t mode)
+struct open_how path_how(uint64_t flags, uint64_t mode)
 {
-	bool creates = flags & O_CREAT ||
-		       (flags & O_TMPFILE) == O_TMPFILE;
-	bool nofollow = flags & O_NOFOLLOW ||
-			(flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	struct open_how how = { .flags = flags & OPEN_BITS };
+
+	if (flags & O_PATH)
+		how.flags &= PATH_BITS;
+	else if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
+		how.mode = mode & MODE_BITS;
+	return how;
+}
+
+int path_open(int dirfd, const char *path, const struct open_how *how)
+{
+	bool nofollow = how->flags & O_NOFOLLOW ||
+			(how->flags & (O_CREAT | O_EXCL)) ==
+				(O_CREAT | O_EXCL);
+	uint64_t flags = how->flags | O_CLOEXEC;
+	uint64_t resolve = how->resolve;
 	struct place place;
 	int err;
 	int fd;
 
-	flags = (flags & OPEN_BITS) | O_CLOEXEC | O_NOCTTY | large_file;
-	if (flags & O_PATH)
-		flags &= PATH_BITS;
+	if (!(flags & O_PATH))
+		flags |= O_NOCTTY;
 	path_begin(&place, dirfd, path);
+	place.resolve = how->resolve & ~(uint64_t)RESOLVE_CACHED;
 	err = path_guard(&place, nofollow, false);
 	if (err) {
 		path_end(&place);
 		return err;
 	}
-	fd = openat2_fd(place.dirfd, place.path, flags,
-			creates && !(flags & O_PATH) ? mode & MODE_BITS : 0,
-			place.magic ? 0 : RESOLVE_NO_MAGICLINKS);
+	if (!place.magic)
+		resolve |= no_magic(resolve);
+	fd = openat2_fd(place.dirfd, place.path, flags, how->mode, resolve);
 	/* Somebody may have exchanged a link since it was checked. */
 	err = fd < 0 ? fd : check(fd, path, false);
 	if (err && fd >= 0)

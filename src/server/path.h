@@ -6,6 +6,7 @@
 #define RSC_PATH_H
 
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 struct place {
 	int dirfd;
 	const char *path;
+	uint64_t resolve;	/* RESOLVE_* of openat2(2) that the call asks for */
 	bool magic;		/* path is a magic link that may be followed */
 	int held;		/* owned; -1, or the dirfd that path_guard made */
 	char text[PATH_MAX];	/* path, when it was replaced */
@@ -34,9 +36,11 @@ void path_end(struct place *place);
  */
 int path_guard(struct place *place, bool nofollow, bool stat_only);
 /*
- * openat(2) by way of the guard, always close-on-exec and without a
+ * openat2(2) by way of the guard, always close-on-exec and without a
  * controlling terminal: a descriptor or -errno.
  */
-int path_open(int dirfd, const char *path, uint64_t flags, uint64_t mode);
+int path_open(int dirfd, const char *path, const struct open_how *how);
+/* The openat2(2) that is openat(2) with these flags and mode. */
+struct open_how path_how(uint64_t flags, uint64_t mode);
 
 #endif

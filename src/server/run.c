@@ -61,6 +61,11 @@ static int64_t new_handle(struct run *run, int64_t fd)
 	return err;
 }
 
+static bool may_change(const struct run *run)
+{
+	return !run->worker->session->opts->read_only;
+}
+
 static bool is_relative(const struct value *path)
 {
 	return !path->data || path->data[0] != '/';
@@ -209,23 +214,51 @@ static int64_t make_call(const struct run *run)
 
 /* Hooks, each before the generic call: a result, or GO_ON in *go_on. */
 
+static int64_t do_open(struct run *run, int64_t dirfd,
+		       const struct open_how *how)
+{
+	const struct value *path = &run->req->val[1];
+
+	if (dirfd == -EBADF)
+		return dirfd;
+	if (!path->data)
+		return -EFAULT;
+	if (!may_change(run) && !(how->flags & O_PATH) &&
+	    ((how->flags & O_ACCMODE) != O_RDONLY ||
+	     how->flags & (O_CREAT | O_TRUNC)))
+		return -EROFS;
+	return new_handle(run, path_open(dirfd, (const char *)path->data, how));
+}
+
 static int64_t do_openat(struct run *run, bool *go_on)
 {
 	const struct value *val = run->req->val;
-	uint64_t flags = val[2].num;
-	int64_t dirfd = dirfd_of(run, 0);
+	struct open_how how = path_how(val[2].num, val[3].num);
 
 	*go_on = false;
-	if (dirfd == -EBADF)
-		return dirfd;
-	if (!val[1].data)
+	return do_open(run, dirfd_of(run, 0), &how);
+}
+
+/* The tracer knows what the program's size means; this is ours. */
+static int64_t do_openat2(struct run *run, bool *go_on)
+{
+	const struct value *val = run->req->val;
+	int64_t dirfd = dirfd_of(run, 0);
+	struct open_how how;
+
+	*go_on = false;
+	if (val[3].num != sizeof(how))
+		return val[3].num < sizeof(how) ? -EINVAL : -E2BIG;
+	if (!val[2].data)
 		return -EFAULT;
-	if (run->worker->session->opts->read_only && !(flags & O_PATH) &&
-	    ((flags & O_ACCMODE) != O_RDONLY ||
-	     flags & (O_CREAT | O_TRUNC)))
-		return -EROFS;
-	return new_handle(run, path_open(dirfd, (const char *)val[1].data,
-					 flags, val[3].num));
+	memcpy(&how, val[2].data, sizeof(how));
+	/* Here a path that begins with / begins in the directory. */
+	if (how.resolve & RESOLVE_IN_ROOT) {
+		dirfd = fd_of(&val[0]);
+		if (dirfd != AT_FDCWD && !owns(run, dirfd))
+			return -EBADF;
+	}
+	return do_open(run, dirfd, &how);
 }
 
 static int64_t do_close(struct run *run, bool *go_on)
@@ -315,10 +348,6 @@ static int64_t do_setsockopt(struct run *run, bool *go_on)
 }
 
 /* The clock and the kernel's log are changed by some of their commands. */
-static bool may_change(const struct run *run)
-{
-	return !run->worker->session->opts->read_only;
-}
 
 static int64_t do_adjtimex(struct run *run, bool *go_on)
 {
@@ -347,6 +376,7 @@ static const struct {
 	int64_t (*hook)(struct run *run, bool *go_on);
 } hooks[] = {
 	{ "openat", false, do_openat },
+	{ "openat2", false, do_openat2 },
 	{ "close", false, do_close },
 	{ "fcntl", true, do_fcntl },
 	{ "socket", true, do_socket },
@@ -390,7 +420,7 @@ static int admit(const struct run *run)
 				 "ENOSYS", call->name);
 		return -ENOSYS;
 	}
-	if (call->traits & T_MODIFIES && session->opts->read_only)
+	if (call->traits & T_MODIFIES && !may_change(run))
 		return -EROFS;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "call/types.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 
@@ -95,6 +96,24 @@ static void placed(struct run *run, struct tracee *t)
 	finish_exit(run, t, fd);
 }
 
+/* The O_* flags of the call, as a register or in struct open_how. */
+static uint64_t open_flags(const struct tracee *t)
+{
+	const struct kernel_open_how *how;
+	const struct arg *arg;
+	unsigned int i;
+
+	for (i = 0; i < CALL_ARGS; i++) {
+		arg = &t->call->arg[i];
+		how = (const void *)t->req.val[i].data;
+		if (arg->kind == ARG_FLAGS && arg->type == FL_OPEN)
+			return t->arg[i];
+		if (arg->kind == ARG_STRUCT_IN && arg->type == ST_open_how)
+			return how ? how->flags : 0;
+	}
+	return 0;
+}
+
 /* The server gave a handle: a placeholder at the lowest free number. */
 static void opened(struct run *run, struct tracee *t)
 {
@@ -109,7 +128,7 @@ static void opened(struct run *run, struct tracee *t)
 	memcpy(arg, t->regs.arg, sizeof(arg));
 	/* The NUL at the path's end is the empty name. */
 	arg[0] = t->arg[1] + t->path_len;
-	arg[1] = t->arg[2] & O_CLOEXEC ? MFD_CLOEXEC : 0;
+	arg[1] = open_flags(t) & O_CLOEXEC ? MFD_CLOEXEC : 0;
 	arch_put_call(t->pid, call_nr(memfd), arg);
 	let_go_then(run, t, placed);
 }
