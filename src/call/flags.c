@@ -1,51 +1,45 @@
-/* O_*: four bits are asm-generic's in other places (asm/fcntl.h). */
+/* O_*: four bits lie elsewhere on aarch64 (asm/fcntl.h there). */
 #include <fcntl.h>
 #include <stddef.h>
 
 #include "call/call.h"
 #include "call/flags.h"
 
-/* glibc says 0 for O_LARGEFILE where off_t is 64 bits wide. */
-#ifdef __O_LARGEFILE
-#define LARGEFILE __O_LARGEFILE
-#else
-#define LARGEFILE O_LARGEFILE
-#endif
-
-static const struct {
-	uint64_t here;
-	uint64_t wire;
-} bits[] = {
-	{ O_DIRECTORY, 040000 },
-	{ O_NOFOLLOW, 0100000 },
-	{ O_DIRECT, 0200000 },
-	{ LARGEFILE, 0400000 },
+/* In numbers: glibc calls O_LARGEFILE 0, but other programs pass its bit. */
+static const uint64_t open_bits[][FLAGS_ABIS] = {
+	{ 0040000, 0200000 },	/* O_DIRECT */
+	{ 0100000, 0400000 },	/* O_LARGEFILE */
+	{ 0200000, 0040000 },	/* O_DIRECTORY */
+	{ 0400000, 0100000 },	/* O_NOFOLLOW */
 };
 
-uint64_t flags_to_wire(uint8_t set, uint64_t flags)
+#define HERE (O_DIRECTORY == 0200000 ? FLAGS_GENERIC : FLAGS_AARCH64)
+_Static_assert(O_DIRECTORY == (HERE ? 0040000 : 0200000), "O_DIRECTORY");
+_Static_assert(O_NOFOLLOW == (HERE ? 0100000 : 0400000), "O_NOFOLLOW");
+_Static_assert(O_DIRECT == (HERE ? 0200000 : 0040000), "O_DIRECT");
+
+uint64_t flags_between(uint8_t set, uint64_t flags, enum flags_abi from,
+		       enum flags_abi to)
 {
+	size_t n = sizeof(open_bits) / sizeof(*open_bits);
 	uint64_t out = flags;
 
 	if (set != FL_OPEN)
 		return flags;
-	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
-		out &= ~bits[i].here;
-	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
-		if (flags & bits[i].here)
-			out |= bits[i].wire;
+	for (size_t i = 0; i < n; i++)
+		out &= ~open_bits[i][from];
+	for (size_t i = 0; i < n; i++)
+		if (flags & open_bits[i][from])
+			out |= open_bits[i][to];
 	return out;
+}
+
+uint64_t flags_to_wire(uint8_t set, uint64_t flags)
+{
+	return flags_between(set, flags, HERE, FLAGS_GENERIC);
 }
 
 uint64_t flags_from_wire(uint8_t set, uint64_t flags)
 {
-	uint64_t out = flags;
-
-	if (set != FL_OPEN)
-		return flags;
-	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
-		out &= ~bits[i].wire;
-	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
-		if (flags & bits[i].wire)
-			out |= bits[i].here;
-	return out;
+	return flags_between(set, flags, FLAGS_GENERIC, HERE);
 }

@@ -227,15 +227,23 @@ static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 	}
 }
 
+/* No argument of the row is an address. */
+static bool travels(const struct call *call)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (call->arg[i].kind == ARG_PTR)
+			return false;
+	return true;
+}
+
 int wire_put_call(struct buf *buf, const struct req *req)
 {
 	unsigned int n = call_nargs(req->call);
 	struct out o;
 	size_t mark;
 
-	for (unsigned int i = 0; i < n; i++)
-		if (req->call->arg[i].kind == ARG_PTR)
-			return -ENOSYS;
+	if (!travels(req->call))
+		return -ENOSYS;
 	begin(&o, buf, &mark, 4 + n);
 	put_uint(&o, MSG_CALL);
 	put_uint(&o, req->task);
@@ -362,6 +370,8 @@ static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 		head->call = call_by_id((unsigned int)id);
 		if (!head->call)
 			return cursor_fail(c, "a call that no row describes");
+		if (!travels(head->call))
+			return cursor_fail(c, "a call that does not travel");
 		if (*items != 4 + call_nargs(head->call))
 			return cursor_fail(c, "a call of the wrong length");
 		return true;

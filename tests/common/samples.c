@@ -1,0 +1,236 @@
+/* Sample calls and replies made from the call table. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/samples.h"
+
+/* An address in the tracee; never followed. */
+#define ADDRESS 0x7f0000001000u
+
+bool sample_travels(const struct call *row)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (row->arg[i].kind == ARG_PTR)
+			return false;
+	return true;
+}
+
+uint64_t sample_random(uint64_t *state)
+{
+	/* splitmix64 */
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static void fill(uint8_t *data, size_t len, uint64_t seed)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)sample_random(&seed);
+}
+
+static bool is_text(const struct arg *arg)
+{
+	return arg->kind == ARG_PATH || arg->kind == ARG_STR;
+}
+
+static bool is_out(const struct arg *arg)
+{
+	return arg->kind == ARG_OUT || arg->kind == ARG_OUT_ALL ||
+	       arg->kind == ARG_IOV_OUT || arg->kind == ARG_STRUCT_OUT ||
+	       arg->kind == ARG_STRUCT_INOUT;
+}
+
+/* The kinds whose length argument says the same number of bytes. */
+static bool says_length(const struct arg *arg)
+{
+	return arg->kind == ARG_IN || arg->kind == ARG_OUT ||
+	       arg->kind == ARG_OUT_ALL;
+}
+
+static size_t bytes_of(const struct arg *arg, enum shape shape)
+{
+	switch (shape) {
+	case SHAPE_SMALL:
+		return 5;
+	case SHAPE_MAX:
+		return is_text(arg) ? PATH_MAX - 1 : VALUE_BYTES_MAX;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t number(unsigned int kind, enum shape shape)
+{
+	static const int32_t small_int[SHAPE_COUNT] = { 3, 0, INT32_MIN,
+							INT32_MAX };
+
+	switch (kind) {
+	case ARG_INT:
+		return (uint64_t)(int64_t)small_int[shape];
+	case ARG_FD:
+		return shape == SHAPE_NULL ? 0 : (uint64_t)small_int[shape];
+	case ARG_DIRFD:
+		return shape == SHAPE_NULL ? (uint64_t)-100 :
+					     (uint64_t)small_int[shape];
+	default:
+		return shape == SHAPE_SMALL ? 0241101 :
+		       shape == SHAPE_MAX   ? UINT64_MAX :
+					      0;
+	}
+}
+
+static void contents(struct value *v, const struct arg *arg, enum shape shape,
+		     struct arena *arena)
+{
+	size_t len = bytes_of(arg, shape);
+
+	if (arg->kind == ARG_STRUCT_IN || arg->kind == ARG_STRUCT_INOUT)
+		len = struct_table[arg->type].size;
+	v->num = ADDRESS;
+	v->data = arena_alloc(arena, len + 1);
+	v->len = len;
+	if (!v->data)
+		abort();
+	if (shape == SHAPE_MAX)
+		memset(v->data, 0xff, len);
+	else if (shape == SHAPE_SMALL)
+		fill(v->data, len, arg->kind);
+	for (size_t i = 0; is_text(arg) && i < len; i++)
+		v->data[i] |= !v->data[i];
+}
+
+void sample_call(struct req *req, const struct call *row, enum shape shape,
+		 struct arena *arena)
+{
+	bool null = shape == SHAPE_NULL;
+
+	memset(req, 0, sizeof(*req));
+	req->call = row;
+	req->task = shape == SHAPE_MAX ? UINT32_MAX : row->id;
+	req->seq = shape == SHAPE_MAX ? UINT32_MAX : 7;
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		const struct arg *arg = &row->arg[i];
+		struct value *v = &req->val[i];
+
+		if (arg->kind == ARG_NONE)
+			break;
+		if (arg->kind <= ARG_DIRFD)
+			v->num = number(arg->kind, shape);
+		else if (null)
+			v->num = 0;
+		else if (!is_out(arg) || arg->kind == ARG_STRUCT_INOUT)
+			contents(v, arg, shape, arena);
+		else if (arg->kind == ARG_STRUCT_OUT)
+			*v = (struct value){ ADDRESS, NULL,
+					     struct_table[arg->type].size };
+		else
+			*v = (struct value){ ADDRESS, NULL,
+					     bytes_of(arg, shape) };
+	}
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (says_length(&row->arg[i]) && !null)
+			req->val[row->arg[i].len].num = req->val[i].len;
+}
+
+/* What a result is bounded by, or NULL. */
+static const struct value *bound(const struct req *req)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		unsigned int kind = req->call->arg[i].kind;
+
+		if (kind == ARG_IN || kind == ARG_IOV_IN || kind == ARG_OUT ||
+		    kind == ARG_IOV_OUT)
+			return &req->val[i];
+	}
+	return NULL;
+}
+
+void sample_result(struct req *req, bool largest)
+{
+	const struct value *buffer = bound(req);
+
+	if (!largest)
+		req->ret = buffer && buffer->num ? (int64_t)buffer->len / 2 : 0;
+	else if (req->call->ret == RET_FD)
+		req->ret = INT32_MAX;
+	else if (req->call->ret == RET_INT)
+		req->ret = INT64_MAX;
+	else
+		req->ret = buffer && buffer->num ? (int64_t)buffer->len : 0;
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		struct value *v = &req->val[i];
+
+		if (is_out(&req->call->arg[i]) && v->num)
+			fill(v->data, v->len, (uint64_t)req->ret + i);
+	}
+}
+
+static bool same_struct(unsigned int type, const uint8_t *a, const uint8_t *b)
+{
+	const struct struct_info *info = &struct_table[type];
+
+	for (unsigned int i = 0; i < info->nfields; i++) {
+		const struct field *f = &info->field[i];
+
+		if (memcmp(a + f->offset, b + f->offset, f->size))
+			return false;
+	}
+	return true;
+}
+
+static bool same_data(const struct arg *arg, const struct value *a,
+		      const struct value *b, size_t len)
+{
+	if (!a->data || !b->data)
+		return !a->data && !b->data;
+	if (arg->kind == ARG_STRUCT_IN || arg->kind == ARG_STRUCT_INOUT ||
+	    arg->kind == ARG_STRUCT_OUT)
+		return same_struct(arg->type, a->data, b->data);
+	return !memcmp(a->data, b->data, len);
+}
+
+bool sample_same_call(const struct req *a, const struct req *b)
+{
+	if (a->call != b->call || a->task != b->task || a->seq != b->seq)
+		return false;
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		const struct arg *arg = &a->call->arg[i];
+		const struct value *x = &a->val[i];
+		const struct value *y = &b->val[i];
+
+		if (arg->kind <= ARG_DIRFD ? x->num != y->num :
+					     !x->num != !y->num)
+			return false;
+		if (x->len != y->len)
+			return false;
+		if (arg->kind > ARG_DIRFD &&
+		    (!is_out(arg) || arg->kind == ARG_STRUCT_INOUT) &&
+		    !same_data(arg, x, y, x->len))
+			return false;
+	}
+	return true;
+}
+
+bool sample_same_reply(const struct req *a, const struct req *b)
+{
+	if (a->ret != b->ret)
+		return false;
+	for (unsigned int i = 0; a->ret >= 0 && i < CALL_ARGS; i++) {
+		const struct arg *arg = &a->call->arg[i];
+		size_t len = a->val[i].len;
+
+		if (!is_out(arg))
+			continue;
+		if ((arg->kind == ARG_OUT || arg->kind == ARG_IOV_OUT) &&
+		    (uint64_t)a->ret < len)
+			len = (size_t)a->ret;
+		if (b->val[i].len != len ||
+		    !same_data(arg, &a->val[i], &b->val[i], len))
+			return false;
+	}
+	return true;
+}
