@@ -14,6 +14,7 @@
 #include "call/wire.h"
 #include "server/server.h"
 #include "transport/frame.h"
+#include "tracer/select.h"
 #include "tracer/tracee.h"
 
 static const char usage[] =
@@ -55,7 +56,6 @@ struct settings {
 	const char *server;
 	const char *filter;
 	const char *cwd;
-	bool all;
 };
 
 static int rules_file(struct run *run, const char *file)
@@ -89,7 +89,7 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			set->filter = optarg;
 			break;
 		case OPT_ALL:
-			set->all = true;
+			set->filter = "all";
 			break;
 		case OPT_RULE:
 			if (routes_add(&run->routes, options[index].name,
@@ -287,24 +287,20 @@ static int finish(struct run *run)
 int run_main(int argc, char **argv)
 {
 	static struct run run = { .trace_len = 32 };
-	struct settings set = { 0 };
+	struct settings set = { .filter = "%file,%desc" };
 	sigset_t block;
 	char err[512];
 	int first;
 
 	run.trace_out = stderr;
-	run.selected = calloc(UINT16_MAX + 1, sizeof(*run.selected));
-	run.stats = calloc(UINT16_MAX + 1, sizeof(*run.stats));
+	run.selected = calloc(SELECT_IDS, sizeof(*run.selected));
+	run.stats = calloc(SELECT_IDS, sizeof(*run.stats));
 	if (!run.selected || !run.stats)
 		return 125;
 	first = parse(&run, &set, argc, argv);
 	if (first < 0 || routes_add_builtin(&run.routes))
 		return 125;
-	if (set.all)
-		filter_select_all(&run);
-	if ((set.filter || !set.all) &&
-	    filter_select(&run, set.filter ? set.filter : "%file,%desc", err,
-			  sizeof(err))) {
+	if (select_calls(run.selected, set.filter, true, err, sizeof(err))) {
 		log_err("--filter: %s", err);
 		return 125;
 	}

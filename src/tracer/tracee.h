@@ -184,10 +184,6 @@ void fs_unref(struct fs *fs);
 
 /* ---- filter.c ---- */
 
-/* Parses --filter into run->selected; 0, or -EINVAL with err filled. */
-int filter_select(struct run *run, const char *set, char *err, size_t errlen);
-/* --all. */
-void filter_select_all(struct run *run);
 /* True when calls of this row stop under the selection. */
 bool filter_stops(const struct run *run, const struct call *call);
 /* In the child, before exec: loads the seccomp filter. 0 or -errno. */

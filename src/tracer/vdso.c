@@ -24,7 +24,7 @@
 /* A stream of words on the tracee's stack. */
 struct words {
 	pid_t pid;
-	uint64_t addr;		/* of the next word */
+	uint64_t addr; /* of the next word */
 	uint64_t word[CHUNK];
 	unsigned int at;
 	unsigned int have;
@@ -78,7 +78,7 @@ int vdso_hide(pid_t pid)
 	err = arch_get(pid, &regs);
 	if (err)
 		return err;
-	w.addr = regs.sp + sizeof(uint64_t);	/* past argc */
+	w.addr = regs.sp + sizeof(uint64_t); /* past argc */
 	err = skip_strings(&w);
 	if (!err)
 		err = skip_strings(&w);
