@@ -39,6 +39,11 @@ int arch_get(pid_t pid, struct regs *regs);
 int arch_skip(pid_t pid, int64_t ret);
 /* At a seccomp stop: call nr with arg is made in place of the program's. */
 int arch_put_call(pid_t pid, long nr, const uint64_t arg[6]);
+/*
+ * At a seccomp stop: nr is made with the program's own arguments. A restart
+ * makes nr again (x86_64) or the program's call (aarch64).
+ */
+int arch_put_nr(pid_t pid, long nr);
 /* At an exit stop: the program sees ret. */
 int arch_set_ret(pid_t pid, int64_t ret);
 /*

@@ -273,17 +273,20 @@ static size_t valid(const struct req *req, unsigned int i)
 
 int wire_put_reply(struct buf *buf, const struct req *req)
 {
+	bool object = req->call->ret == RET_FD && req->ret >= 0;
 	unsigned int outs = 0;
 	struct out o;
 	size_t mark;
 
 	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
-	begin(&o, buf, &mark, 4 + outs);
+	begin(&o, buf, &mark, 4 + object + outs);
 	put_uint(&o, MSG_REPLY);
 	put_uint(&o, req->task);
 	put_uint(&o, req->seq);
 	put_int(&o, req->ret);
+	if (object)
+		put_uint(&o, req->object);
 	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
 		const struct arg *arg = &req->call->arg[i];
 		const struct value *v = &req->val[i];
@@ -612,6 +615,18 @@ static bool ret_agrees(struct cursor *c, const struct req *req)
 	return true;
 }
 
+static bool get_object(struct cursor *c, struct req *req)
+{
+	uint64_t v;
+
+	if (!cursor_uint(c, OBJECT_POLLABLE * 2 - 1, &v))
+		return false;
+	if ((v & ~(uint64_t)OBJECT_POLLABLE) >= OBJECT_KINDS)
+		return cursor_fail(c, "an object of unknown kind");
+	req->object = (uint32_t)v;
+	return true;
+}
+
 static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 		    struct arena *arena)
 {
@@ -646,6 +661,7 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 {
 	struct cursor c = { body, body + len, NULL };
 	struct msg_head head;
+	bool object;
 	size_t items;
 	size_t outs = 0;
 	bool ok;
@@ -656,8 +672,11 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 	ok = ok && cursor_int(&c, &req->ret) && ret_agrees(&c, req);
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
-	if (ok && items != 4 + outs)
+	object = ok && req->ret >= 0 && req->call->ret == RET_FD;
+	if (ok && items != 4 + object + outs)
 		ok = cursor_fail(&c, "a reply of the wrong length");
+	if (ok && object)
+		ok = get_object(&c, req);
 	for (unsigned int i = 0; ok && outs && i < CALL_ARGS; i++)
 		if (is_out(&req->call->arg[i]))
 			ok = get_out(&c, req, i, arena);

@@ -9,7 +9,9 @@
 #include <linux/in6.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/uio.h>
@@ -47,6 +49,31 @@ static bool owns(const struct run *run, int fd)
 	return handles_has(run->worker->handles, fd);
 }
 
+static uint32_t object_of(int fd)
+{
+	struct epoll_event event = { .events = 0 };
+	uint32_t object = OBJECT_OTHER;
+	struct stat st;
+	int ep;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		object = OBJECT_FILE;
+	else if (S_ISDIR(st.st_mode))
+		object = OBJECT_DIR;
+	else if (S_ISFIFO(st.st_mode))
+		object = OBJECT_PIPE;
+	else if (S_ISSOCK(st.st_mode))
+		object = OBJECT_SOCKET;
+	if (object == OBJECT_DIR)
+		return object;
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) == 0)
+		object |= OBJECT_POLLABLE;
+	if (ep >= 0)
+		close(ep);
+	return object;
+}
+
 /* A new descriptor becomes a handle. */
 static int64_t new_handle(struct run *run, int64_t fd)
 {
@@ -54,6 +81,7 @@ static int64_t new_handle(struct run *run, int64_t fd)
 
 	if (fd < 0)
 		return fd;
+	run->req->object = object_of((int)fd);
 	err = handles_add(run->worker->handles, fd);
 	if (!err)
 		return fd;

@@ -8,6 +8,35 @@
 
 #include "tracer/files.h"
 
+struct remote *remote_new(uint32_t object, int peer, const char *path)
+{
+	struct remote *remote = calloc(1, sizeof(*remote));
+
+	if (!remote)
+		return NULL;
+	if (path) {
+		remote->path = strdup(path);
+		if (!remote->path) {
+			free(remote);
+			return NULL;
+		}
+	}
+	remote->refs = 1;
+	remote->object = object;
+	remote->peer = peer;
+	return remote;
+}
+
+void remote_unref(struct remote *remote)
+{
+	if (!remote || --remote->refs)
+		return;
+	if (remote->peer >= 0)
+		close(remote->peer);
+	free(remote->path);
+	free(remote);
+}
+
 struct files *files_new(void)
 {
 	struct files *files = calloc(1, sizeof(*files));
@@ -34,7 +63,7 @@ struct files *files_copy(const struct files *files)
 
 		if (e->handle < 0)
 			continue;
-		if (files_set(copy, (int)i, e->handle, e->path)) {
+		if (files_set(copy, (int)i, e->handle, e->remote)) {
 			files_unref(copy);
 			return NULL;
 		}
@@ -47,7 +76,7 @@ void files_unref(struct files *files)
 	if (!files || --files->refs)
 		return;
 	for (size_t i = 0; i < files->cap; i++)
-		free(files->ent[i].path);
+		remote_unref(files->ent[i].remote);
 	free(files->ent);
 	free(files);
 }
@@ -59,10 +88,8 @@ struct entry *files_get(struct files *files, long fd)
 	return &files->ent[fd];
 }
 
-int files_set(struct files *files, int fd, int handle, const char *path)
+int files_set(struct files *files, int fd, int handle, struct remote *remote)
 {
-	char *copy = NULL;
-
 	if ((size_t)fd >= files->cap) {
 		size_t cap = ((size_t)fd + 64) & ~(size_t)63;
 		struct entry *ent;
@@ -75,13 +102,9 @@ int files_set(struct files *files, int fd, int handle, const char *path)
 		files->ent = ent;
 		files->cap = cap;
 	}
-	if (path) {
-		copy = strdup(path);
-		if (!copy)
-			return -ENOMEM;
-	}
-	free(files->ent[fd].path);
-	files->ent[fd] = (struct entry){ .handle = handle, .path = copy };
+	remote->refs++;
+	remote_unref(files->ent[fd].remote);
+	files->ent[fd] = (struct entry){ .handle = handle, .remote = remote };
 	return 0;
 }
 
@@ -93,7 +116,7 @@ int files_drop(struct files *files, long fd)
 	if (!e)
 		return -1;
 	handle = e->handle;
-	free(e->path);
+	remote_unref(e->remote);
 	*e = (struct entry){ .handle = -1 };
 	for (size_t i = 0; i < files->cap; i++)
 		if (files->ent[i].handle == handle)

@@ -5,17 +5,27 @@
  * tracees made with CLONE_FILES share it, fork copies it. Only remote numbers
  * have an entry; at each stands a placeholder that the local kernel allocated.
  * The server's context has the same table, so a copied entry keeps its handle.
+ * What an open file description is (struct remote) is shared by all numbers
+ * that dup and fork make of it.
  */
 #ifndef RSC_FILES_H
 #define RSC_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+struct remote {
+	unsigned int refs;
+	uint32_t object;	/* enum object and its bit */
+	int peer;		/* owned: other end of the placeholder, or -1 */
+	char *path;		/* owned: as opened, absolute; NULL: unknown */
+};
+
 struct entry {
-	int handle;	/* the server's number; -1: no entry */
-	char *path;	/* owned: as opened, absolute; NULL if unknown */
+	int handle;		/* the server's number; -1: no entry */
+	struct remote *remote;	/* a reference */
 };
 
 struct files {
@@ -23,6 +33,13 @@ struct files {
 	struct entry *ent;	/* owned, indexed by descriptor number */
 	size_t cap;
 };
+
+/*
+ * A description with one reference; path is copied, peer is owned from then
+ * on. NULL when out of memory.
+ */
+struct remote *remote_new(uint32_t object, int peer, const char *path);
+void remote_unref(struct remote *remote);
 
 struct files *files_new(void);
 struct files *files_ref(struct files *files);
@@ -32,8 +49,8 @@ void files_unref(struct files *files);
 
 /* The entry of fd, or NULL when fd is not remote. */
 struct entry *files_get(struct files *files, long fd);
-/* fd stands for handle from now on; path is copied. 0 or -ENOMEM. */
-int files_set(struct files *files, int fd, int handle, const char *path);
+/* fd stands for handle from now on; takes a reference. 0 or -ENOMEM. */
+int files_set(struct files *files, int fd, int handle, struct remote *remote);
 /*
  * Forgets fd. Returns the handle if no other number stands for it (it is to
  * be closed on the server), else -1.

@@ -1,6 +1,13 @@
 /* The seccomp filter: which calls stop. */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tracer/tracee.h"
 
@@ -32,6 +39,56 @@ bool filter_stops(const struct run *run, const struct call *call)
 	return true;
 }
 
+static int install(struct sock_fprog *prog)
+{
+	unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
+			     SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	long fd;
+
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
+	if (fd < 0 && errno == EACCES &&
+	    !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
+	if (fd < 0)
+		return -errno;
+	placeholder_listener = (int)fd;
+	return 0;
+}
+
+/*
+ * As seccomp_load(3), but a received notification is not interrupted, and
+ * no_new_privs is set only where the kernel asks for it.
+ */
+static int load(scmp_filter_ctx ctx)
+{
+	struct sock_fprog prog;
+	struct stat st;
+	void *code;
+	int err;
+	int fd;
+
+	fd = memfd_create("filter", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = seccomp_export_bpf(ctx, fd);
+	if (!err && fstat(fd, &st))
+		err = -errno;
+	code = err ? MAP_FAILED :
+		     mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
+			  0);
+	if (!err && code == MAP_FAILED)
+		err = -errno;
+	close(fd);
+	if (err)
+		return err;
+	prog.len = (unsigned short)((size_t)st.st_size /
+				    sizeof(struct sock_filter));
+	prog.filter = code;
+	err = install(&prog);
+	munmap(code, (size_t)st.st_size);
+	return err;
+}
+
 int filter_load(const struct run *run)
 {
 	scmp_filter_ctx ctx;
@@ -60,7 +117,9 @@ int filter_load(const struct run *run)
 				       legacy_table[k].nr_x86_64, 0);
 	}
 	if (!err)
-		err = seccomp_load(ctx);
+		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, PLACE_NR, 0);
+	if (!err)
+		err = load(ctx);
 	seccomp_release(ctx);
 	return err;
 }

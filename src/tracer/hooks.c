@@ -95,7 +95,7 @@ static void dup_done(struct run *run, struct tracee *t)
 	if (handle >= 0 && handle != copy)
 		tell_close(run, t, handle);
 	if (e)
-		files_set(t->files, (int)fd, copy, e->path);
+		files_set(t->files, (int)fd, copy, e->remote);
 	finish_exit(run, t, fd);
 }
 
@@ -258,7 +258,7 @@ static void hook_fchdir(struct run *run, struct tracee *t)
 		let_go_then(run, t, cwd_local);
 		return;
 	}
-	strcpy(t->path, e->path ? e->path : "/");
+	strcpy(t->path, e->remote->path ? e->remote->path : "/");
 	err = fetch(t);
 	if (err) {
 		finish_skip(run, t, err);
@@ -350,7 +350,11 @@ static void hook_mmap(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	snprintf(t->path, sizeof(t->path), "%s", e->path ? e->path : "?");
+	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_FILE) {
+		finish_skip(run, t, -ENODEV);
+		return;
+	}
+	snprintf(t->path, sizeof(t->path), "%s", e->remote->path ? e->remote->path : "?");
 	if (shared && (t->regs.arg[2] & PROT_WRITE)) {
 		log_err("mmap: %s: a shared writable mapping of a remote file: ENODEV",
 			t->path);

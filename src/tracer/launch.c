@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <fcntl.h>
@@ -39,10 +41,22 @@ static void child(const struct run *run, char **argv, int go)
 			strerror(-err));
 		_exit(125);
 	}
+	syscall(READY_NR);
 	execvp(argv[0], argv);
 	err = errno;
 	log_err("%s: %s", argv[0], strerror(err));
 	_exit(err == ENOENT ? 127 : 126);
+}
+
+/* The tracer holds ends of placeholders; the program's limit stays. */
+static void raise_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
 }
 
 int launch(struct run *run, char **argv)
@@ -70,6 +84,7 @@ int launch(struct run *run, char **argv)
 		waitpid(pid, NULL, 0);
 		return -err;
 	}
+	raise_limit();
 	t = run->tracees;
 	t->pid = pid;
 	t->tgid = pid;

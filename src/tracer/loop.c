@@ -270,6 +270,8 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		park_stop(run, t, event, sig);
 		return;
 	}
+	if (t->state == T_PLACING && placeholder_stop(run, t, event, sig))
+		return;
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		stop_seccomp(run, t);
@@ -288,10 +290,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 			tell_cancel(run, t);
 		t->rejoin = false;
 		t->exiting = true;
-		if (t->new_handle >= 0) {
-			tell_close(run, t, t->new_handle);
-			t->new_handle = -1;
-		}
+		placeholder_drop(run, t);
 		exit_more(run, t);
 		return;
 	case PTRACE_EVENT_STOP:
@@ -309,6 +308,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exit_stop(run, t);
 		return;
 	}
+	signal_restore(t);
 	ptrace(t->state == T_FINISHING ? PTRACE_SYSCALL : PTRACE_CONT, t->pid,
 	       0, sig);
 }
@@ -336,7 +336,7 @@ static void on_wait(struct run *run, pid_t pid, int status)
 
 void loop(struct run *run)
 {
-	struct pollfd fds[2];
+	struct pollfd fds[3];
 	sigset_t set;
 	int sfd;
 
@@ -356,13 +356,17 @@ void loop(struct run *run)
 		fds[1] = (struct pollfd){ .fd = run->lost ? -1 :
 							    run->channel.in,
 					  .events = POLLIN };
-		if (!run->tracees || poll(fds, 2, park_slow(run)) < 0)
+		fds[2] = (struct pollfd){ .fd = run->listener,
+					  .events = POLLIN };
+		if (!run->tracees || poll(fds, 3, park_slow(run)) < 0)
 			continue;
 		if (fds[0].revents)
 			while (read(sfd, &info, sizeof(info)) > 0)
 				;
 		if (fds[1].revents)
 			take_replies(run);
+		if (fds[2].revents & POLLIN)
+			placeholder_event(run);
 	}
 	close(sfd);
 	while (run->tracees)

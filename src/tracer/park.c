@@ -92,20 +92,23 @@ static void complete(struct run *run, struct tracee *t)
 	arena_reset(&t->arena);
 }
 
-/* The reply is here, and a handler will run next. */
-static void complete_before_handler(struct run *run, struct tracee *t)
+/*
+ * The reply is here, and a handler will run next. The signal to deliver now:
+ * none when it has to wait until a call that happened is at its end.
+ */
+static int complete_before_handler(struct run *run, struct tracee *t, int sig)
 {
-	if (t->req.ret != -EINTR && t->then == finish_reply) {
+	if (t->req.ret != -EINTR) {
+		if (t->then != finish_reply && signal_keep(t))
+			sig = 0;
 		complete(run, t);
-		return;
+		return sig;
 	}
-	/* Nothing happened, or what did is undone and made again. */
-	if (t->call->ret == RET_FD && t->req.ret >= 0)
-		tell_close(run, t, (int)t->req.ret);
 	t->state = T_RUNNING;
 	t->then = NULL;
 	arch_wait_interrupted(t->pid, &t->regs);
 	arena_reset(&t->arena);
+	return sig;
 }
 
 void park_answer(struct run *run, struct tracee *t)
@@ -118,7 +121,7 @@ void park_answer(struct run *run, struct tracee *t)
 		return;
 	}
 	t->signal = 0;
-	complete_before_handler(run, t);
+	sig = complete_before_handler(run, t, sig);
 	ptrace(PTRACE_CONT, t->pid, 0, sig);
 }
 
@@ -143,7 +146,7 @@ void park_stop(struct run *run, struct tracee *t, int event, int sig)
 		return;
 	}
 	if (t->answered) {
-		complete_before_handler(run, t);
+		sig = complete_before_handler(run, t, sig);
 		ptrace(PTRACE_CONT, t->pid, 0, sig);
 		return;
 	}

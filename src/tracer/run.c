@@ -286,7 +286,7 @@ static int finish(struct run *run)
 
 int run_main(int argc, char **argv)
 {
-	static struct run run = { .trace_len = 32 };
+	static struct run run = { .trace_len = 32, .listener = -1 };
 	struct settings set = { .filter = "%file,%desc" };
 	sigset_t block;
 	char err[512];

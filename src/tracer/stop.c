@@ -1,11 +1,9 @@
 /* One stop of a tracee: which side makes the call, and how it ends. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 
@@ -44,6 +42,7 @@ void finish_skip(struct run *run, struct tracee *t, int64_t ret)
 	account(run, t, ret);
 	t->state = T_RUNNING;
 	t->then = NULL;
+	signal_release(t);
 	if (!arch_skip(t->pid, ret))
 		cont(t, PTRACE_CONT);
 }
@@ -68,6 +67,7 @@ void finish_exit(struct run *run, struct tracee *t, int64_t ret)
 {
 	account(run, t, ret);
 	t->state = T_RUNNING;
+	signal_release(t);
 	if (ret == t->regs.ret || !arch_set_ret(t->pid, ret))
 		cont(t, PTRACE_CONT);
 }
@@ -78,59 +78,6 @@ void finish_reply(struct run *run, struct tracee *t)
 
 	err = store(t);
 	finish_skip(run, t, err ? err : t->req.ret);
-}
-
-/* The placeholder stands (or could not be had). */
-static void placed(struct run *run, struct tracee *t)
-{
-	int64_t fd = t->regs.ret;
-	int handle = t->new_handle;
-
-	t->new_handle = -1;
-	arch_put_args(t->pid, t->regs.arg);
-	if (fd < 0 || files_set(t->files, (int)fd, handle, t->path)) {
-		tell_close(run, t, handle);
-		finish_exit(run, t, fd < 0 ? fd : -ENOMEM);
-		return;
-	}
-	finish_exit(run, t, fd);
-}
-
-/* The O_* flags of the call, as a register or in struct open_how. */
-static uint64_t open_flags(const struct tracee *t)
-{
-	const struct kernel_open_how *how;
-	const struct arg *arg;
-	unsigned int i;
-
-	for (i = 0; i < CALL_ARGS; i++) {
-		arg = &t->call->arg[i];
-		how = (const void *)t->req.val[i].data;
-		if (arg->kind == ARG_FLAGS && arg->type == FL_OPEN)
-			return t->arg[i];
-		if (arg->kind == ARG_STRUCT_IN && arg->type == ST_open_how)
-			return how ? how->flags : 0;
-	}
-	return 0;
-}
-
-/* The server gave a handle: a placeholder at the lowest free number. */
-static void opened(struct run *run, struct tracee *t)
-{
-	const struct call *memfd = call_by_name("memfd_create");
-	uint64_t arg[6];
-
-	if (t->req.ret < 0) {
-		finish_skip(run, t, t->req.ret);
-		return;
-	}
-	t->new_handle = (int)t->req.ret;
-	memcpy(arg, t->regs.arg, sizeof(arg));
-	/* The NUL at the path's end is the empty name. */
-	arg[0] = t->arg[1] + t->path_len;
-	arg[1] = open_flags(t) & O_CLOEXEC ? MFD_CLOEXEC : 0;
-	arch_put_call(t->pid, call_nr(memfd), arg);
-	let_go_then(run, t, placed);
 }
 
 /* True when at least one number below RLIMIT_NOFILE is free. */
@@ -171,7 +118,7 @@ void forward(struct run *run, struct tracee *t)
 		finish_skip(run, t, err);
 		return;
 	}
-	ask(run, t, t->call->ret == RET_FD ? opened : finish_reply);
+	ask(run, t, t->call->ret == RET_FD ? placeholder_put : finish_reply);
 }
 
 /* The side of one path argument; name gets its normalised absolute name. */
@@ -194,9 +141,9 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 				return SIDE_LOCAL;
 			base = t->fs->cwd;
 		} else if (e) {
-			if (!e->path)
+			if (!e->remote->path)
 				return SIDE_REMOTE;
-			base = e->path;
+			base = e->remote->path;
 		} else {
 			return SIDE_LOCAL;
 		}
@@ -347,6 +294,15 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	if (arch_get(t->pid, &t->regs))
 		return;
 	if (t->launching) {
+		int err = t->regs.nr == READY_NR ?
+				  placeholder_take(run, t->pid) :
+				  0;
+
+		if (err) {
+			log_err("the seccomp listener cannot be had: %s",
+				strerror(-err));
+			kill(t->pid, SIGKILL);
+		}
 		let_go(run, t);
 		return;
 	}

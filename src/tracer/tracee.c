@@ -33,6 +33,7 @@ struct tracee *tracee_new(struct run *run, pid_t pid)
 	t->tgid = pid;
 	t->fill_fd = -1;
 	t->new_handle = -1;
+	t->placeholder = -1;
 	t->next = run->tracees;
 	run->tracees = t;
 	return t;
@@ -50,6 +51,8 @@ void tracee_gone(struct run *run, struct tracee *t)
 		tell_exit(run, t);
 	if (t->fill_fd >= 0)
 		close(t->fill_fd);
+	if (t->placeholder >= 0)
+		close(t->placeholder);
 	files_unref(t->files);
 	fs_unref(t->fs);
 	arena_free(&t->arena);

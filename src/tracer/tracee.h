@@ -3,17 +3,20 @@
  * whole run.
  *
  * Theory of Operation. One thread owns ptrace. Every stop and every reply is
- * an event; handling one never waits for another. A tracee is in one of five
+ * an event; handling one never waits for another. A tracee is in one of six
  * states: running; held (its first stop came before its parent told of it);
  * asking (at a seccomp stop, its call is on the wire: the reply lets it go);
- * parked (the same, but waiting in an interruptible call: park.c); and finishing (a real local call was let go and its exit stop is awaited).
- * `then` says what happens next in the last two, so a call that needs several
- * steps is a row of small continuations.
+ * parked (the same, but waiting in an interruptible call: park.c); placing
+ * (waiting for the descriptor that stands for a remote one: placeholder.c);
+ * and finishing (a real local call was let go and its exit stop is awaited).
+ * `then` says what happens next, so a call that needs several steps is a row
+ * of small continuations.
  */
 #ifndef RSC_TRACEE_H
 #define RSC_TRACEE_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
@@ -29,7 +32,22 @@
 struct run;
 struct tracee;
 
-enum state { T_RUNNING, T_HELD, T_ASKING, T_PARKED, T_FINISHING };
+enum state {
+	T_RUNNING,
+	T_HELD,
+	T_ASKING,
+	T_PARKED,
+	T_PLACING,
+	T_FINISHING,
+};
+
+#define SIGNALS_KEPT 4
+
+/* A signal that is to be delivered when the call under way is at its end. */
+struct kept {
+	siginfo_t info;
+	bool sent;	/* on its way again */
+};
 
 /* What a clone with CLONE_FS shares. */
 struct fs {
@@ -64,6 +82,10 @@ struct tracee {
 	int64_t result;		/* to put in at the exit stop */
 	int fill_fd;		/* placeholder being filled, or -1 */
 	uint64_t fill_at;
+	int placeholder;	/* owned: what is to be placed, or -1 */
+	struct remote *remote;	/* a reference: what it stands for, or NULL */
+	struct kept kept[SIGNALS_KEPT];
+	unsigned int nkept;
 	int signal;		/* held back while parked, or 0 */
 	bool answered;		/* parked, and its reply is here */
 	bool rejoin;		/* its call is made again for the reply */
@@ -90,6 +112,7 @@ struct run {
 	uint64_t bytes_in;
 	uint64_t unknown_calls;
 	struct channel channel;
+	int listener;			/* owned: of placeholders, or -1 */
 	struct buf in;			/* bytes come from the server */
 	struct buf out;			/* a frame under construction */
 	const char *server_name;
@@ -139,6 +162,39 @@ int park_slow(struct run *run);
 void park_answer(struct run *run, struct tracee *t);
 /* A stop of a parked tracee: event and signal of its wait status. */
 void park_stop(struct run *run, struct tracee *t, int event, int sig);
+
+/* ---- placeholder.c: descriptors that stand for remote ones ---- */
+
+/* The number that tells the kernel to ask the tracer for a descriptor. */
+#define PLACE_NR 0x7273
+/* The number that the child makes when its filter is loaded. */
+#define READY_NR (PLACE_NR + 1)
+
+/* In the child before exec: seccomp(2) gave the listener. */
+extern int placeholder_listener;
+/* Takes the listener from the child; 0 or -errno. */
+int placeholder_take(struct run *run, pid_t pid);
+/*
+ * At the seccomp stop of a call whose answer is a new handle in t->req: has
+ * the kernel put a placeholder at the lowest free number.
+ */
+void placeholder_put(struct run *run, struct tracee *t);
+/* Closes the handle for which nothing stands yet, if there is one. */
+void placeholder_drop(struct run *run, struct tracee *t);
+/* A stop of a tracee that is placing; false when it is an ordinary one. */
+bool placeholder_stop(struct run *run, struct tracee *t, int event, int sig);
+/* The listener can be read. */
+void placeholder_event(struct run *run);
+
+/*
+ * At a signal stop: the signal is kept until the call under way is done. False
+ * when it has to be delivered now.
+ */
+bool signal_keep(struct tracee *t);
+/* Sends what was kept again. */
+void signal_release(struct tracee *t);
+/* At a signal stop: a kept signal gets its origin back. */
+void signal_restore(struct tracee *t);
 
 /* ---- fetch.c: between the tracee's memory and t->req ---- */
 

@@ -79,6 +79,11 @@ int arch_skip(pid_t pid, int64_t ret)
 	return arch_set_ret(pid, ret);
 }
 
+int arch_put_nr(pid_t pid, long nr)
+{
+	return set_nr(pid, (int)nr);
+}
+
 int arch_put_args(pid_t pid, const uint64_t arg[6])
 {
 	struct user_regs_struct r;

@@ -60,6 +60,12 @@ int arch_set_ret(pid_t pid, int64_t ret)
 	return poke(pid, offsetof(struct user_regs_struct, rax), (uint64_t)ret);
 }
 
+int arch_put_nr(pid_t pid, long nr)
+{
+	return poke(pid, offsetof(struct user_regs_struct, orig_rax),
+		    (uint64_t)nr);
+}
+
 int arch_put_call(pid_t pid, long nr, const uint64_t arg[6])
 {
 	struct user_regs_struct r;

@@ -1,0 +1,301 @@
+/*
+ * Placeholders: the local descriptors that stand for descriptors of the server.
+ *
+ * Theory of Operation. The program's filter hands PLACE_NR, a number that no
+ * kernel knows, to a seccomp listener (seccomp_unotify(2)). When the server
+ * has given a handle, the tracer makes a local object of the same kind, turns
+ * the program's call into PLACE_NR and lets it go; the notification that comes
+ * is answered with SECCOMP_ADDFD_FLAG_SEND: the kernel puts the object at the
+ * lowest free number and the program sees that number, in one step and without
+ * an exit stop. No register of the program is touched.
+ *
+ * A signal that comes before the notification was received ends the wait; it
+ * is kept, the kernel makes the call again, and the signal follows when the
+ * descriptor stands. So an open that happened is never reported as EINTR.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "call/types.h"
+#include "tracer/memory.h"
+#include "tracer/tracee.h"
+
+int placeholder_listener = -1;
+
+int placeholder_take(struct run *run, pid_t pid)
+{
+	int there = -1;
+	int pidfd;
+	int err;
+
+	err = memory_read(pid, (uintptr_t)&placeholder_listener, &there,
+			  sizeof(there));
+	if (err)
+		return err;
+	if (there < 0)
+		return -EAGAIN;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	run->listener = (int)syscall(SYS_pidfd_getfd, pidfd, there, 0);
+	err = run->listener < 0 ? -errno : 0;
+	close(pidfd);
+	return err;
+}
+
+/* A memfd, opened as the program opened the file: mmap asks for the mode. */
+static int make_file(uint64_t flags)
+{
+	int mode = (int)(flags & O_ACCMODE);
+	char name[64];
+	int memfd;
+	int fd;
+
+	memfd = memfd_create("rsc", MFD_CLOEXEC);
+	if (memfd < 0 || mode == O_RDWR)
+		return memfd < 0 ? -errno : memfd;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", memfd);
+	fd = open(name, (mode == O_WRONLY ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(memfd);
+	return fd;
+}
+
+/* One end of a pair, which is always ready; the other is *peer. */
+static int make_pair(bool both, uint64_t flags, int *peer)
+{
+	bool reads = both || (flags & O_ACCMODE) == O_RDONLY;
+	int pair[2];
+
+	if (both ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) :
+		   pipe2(pair, O_CLOEXEC))
+		return -errno;
+	if (reads && write(pair[1], "", 1) != 1)
+		log_warn("a placeholder is not ready: %s", strerror(errno));
+	*peer = pair[reads];
+	return pair[!reads];
+}
+
+static int make(const struct req *req, uint64_t flags, int *peer)
+{
+	bool both = (flags & O_ACCMODE) == O_RDWR;
+
+	*peer = -1;
+	switch (req->object & ~(uint32_t)OBJECT_POLLABLE) {
+	case OBJECT_PIPE:
+		return make_pair(both, flags, peer);
+	case OBJECT_SOCKET:
+		return make_pair(true, flags, peer);
+	case OBJECT_OTHER:
+		if (req->object & OBJECT_POLLABLE)
+			return make_pair(true, flags, peer);
+		return make_file(flags);
+	default:
+		return make_file(flags);
+	}
+}
+
+/* The O_* flags of the call, as a register or in struct open_how. */
+static uint64_t flags_of(const struct tracee *t)
+{
+	const struct kernel_open_how *how;
+	const struct arg *arg;
+	unsigned int i;
+
+	for (i = 0; i < CALL_ARGS; i++) {
+		arg = &t->call->arg[i];
+		how = (const void *)t->req.val[i].data;
+		if (arg->kind == ARG_FLAGS && arg->type == FL_OPEN)
+			return t->arg[i];
+		if (arg->kind == ARG_STRUCT_IN && arg->type == ST_open_how)
+			return how ? how->flags : O_RDWR;
+	}
+	return O_RDWR;
+}
+
+void placeholder_drop(struct run *run, struct tracee *t)
+{
+	if (t->new_handle >= 0)
+		tell_close(run, t, t->new_handle);
+	t->new_handle = -1;
+	if (t->placeholder >= 0)
+		close(t->placeholder);
+	t->placeholder = -1;
+	remote_unref(t->remote);
+	t->remote = NULL;
+}
+
+static void go(struct tracee *t)
+{
+	arch_put_nr(t->pid, PLACE_NR);
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
+void placeholder_put(struct run *run, struct tracee *t)
+{
+	uint64_t flags = flags_of(t);
+	int peer;
+
+	if (t->req.ret < 0) {
+		finish_skip(run, t, t->req.ret);
+		return;
+	}
+	t->new_handle = (int)t->req.ret;
+	t->placeholder = make(&t->req, flags, &peer);
+	t->remote = remote_new(t->req.object, peer, t->path);
+	if (t->placeholder < 0 || !t->remote) {
+		int err = t->remote ? t->placeholder : -ENOMEM;
+
+		log_err("%s: no placeholder can be made: %s", t->path,
+			strerror(-err));
+		placeholder_drop(run, t);
+		finish_skip(run, t, err);
+		return;
+	}
+	t->state = T_PLACING;
+	t->then = NULL;
+	go(t);
+}
+
+static void placed(struct run *run, struct tracee *t, int fd)
+{
+	int handle = t->new_handle;
+
+	close(t->placeholder);
+	t->placeholder = -1;
+	t->new_handle = -1;
+	t->state = T_RUNNING;
+	if (files_set(t->files, fd, handle, t->remote)) {
+		log_err("out of memory: descriptor %d is lost", fd);
+		tell_close(run, t, handle);
+	}
+	remote_unref(t->remote);
+	t->remote = NULL;
+	account(run, t, fd);
+	arena_reset(&t->arena);
+	signal_release(t);
+}
+
+static void refuse(struct run *run, uint64_t id, int error)
+{
+	struct seccomp_notif_resp resp = { .id = id, .error = -error };
+
+	ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+}
+
+static void answer(struct run *run, struct tracee *t, uint64_t id)
+{
+	struct seccomp_notif_addfd add = {
+		.id = id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)t->placeholder,
+		.newfd_flags = flags_of(t) & O_CLOEXEC,
+	};
+	int err;
+	int fd;
+
+	fd = ioctl(run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	if (fd >= 0) {
+		placed(run, t, fd);
+		return;
+	}
+	err = errno;
+	if (err == ENOENT)	/* interrupted: it asks again; or killed */
+		return;
+	placeholder_drop(run, t);
+	t->state = T_RUNNING;
+	account(run, t, -err);
+	arena_reset(&t->arena);
+	refuse(run, id, err);
+	signal_release(t);
+}
+
+void placeholder_event(struct run *run)
+{
+	struct seccomp_notif notif = { 0 };
+	struct tracee *t;
+
+	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
+		return;
+	t = tracee_find(run, (pid_t)notif.pid);
+	if (t && t->state == T_PLACING)
+		answer(run, t, notif.id);
+	else
+		refuse(run, notif.id, ENOSYS);
+}
+
+bool placeholder_stop(struct run *run, struct tracee *t, int event, int sig)
+{
+	(void)run;
+	if (event == PTRACE_EVENT_SECCOMP) {
+		go(t);		/* made again after an interruption */
+		return true;
+	}
+	if (event || sig == (SIGTRAP | 0x80))
+		return false;
+	if (!signal_keep(t))
+		return false;
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+	return true;
+}
+
+/* ---- signals that wait for the end of a call ---- */
+
+bool signal_keep(struct tracee *t)
+{
+	struct kept *k = &t->kept[t->nkept];
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info))
+		return false;
+	for (unsigned int i = 0; i < t->nkept; i++)
+		if (t->kept[i].info.si_signo == info.si_signo &&
+		    info.si_signo < SIGRTMIN)
+			return true;	/* pending once, as in the kernel */
+	if (t->nkept == SIGNALS_KEPT)
+		return false;
+	k->info = info;
+	k->sent = false;
+	t->nkept++;
+	return true;
+}
+
+void signal_release(struct tracee *t)
+{
+	for (unsigned int i = 0; i < t->nkept; i++) {
+		if (t->kept[i].sent)
+			continue;
+		t->kept[i].sent = true;
+		syscall(SYS_tgkill, t->tgid, t->pid,
+			t->kept[i].info.si_signo);
+	}
+}
+
+void signal_restore(struct tracee *t)
+{
+	siginfo_t info;
+
+	if (!t->nkept || ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info) ||
+	    info.si_code != SI_TKILL || info.si_pid != getpid())
+		return;
+	for (unsigned int i = 0; i < t->nkept; i++) {
+		if (!t->kept[i].sent ||
+		    t->kept[i].info.si_signo != info.si_signo)
+			continue;
+		ptrace(PTRACE_SETSIGINFO, t->pid, 0, &t->kept[i].info);
+		t->kept[i] = t->kept[--t->nkept];
+		return;
+	}
+}
