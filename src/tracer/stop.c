@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
-#include "call/types.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 
@@ -282,7 +281,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 {
 	hook_fn hook;
 
-	run->stops++;
+	run->stops += !t->launching;
 	if (t->rejoin) {
 		then_fn then = t->then;
 
