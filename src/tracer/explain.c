@@ -6,6 +6,13 @@
 #include "base/log.h"
 #include "tracer/route.h"
 
+static const char usage[] =
+	"usage: rsc explain [OPTION]... /PATH\n"
+	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
+	"  --map 'FROM=>TO', --rules FILE\n"
+	"                      the rules of rsc run; first match wins\n"
+	"  --help              this text\n";
+
 int explain_main(int argc, char **argv)
 {
 	struct routes routes = { 0 };
@@ -29,9 +36,12 @@ int explain_main(int argc, char **argv)
 			return 125;
 		}
 	}
+	if (i + 1 == argc && !strcmp(argv[i], "--help")) {
+		fputs(usage, stdout);
+		return 0;
+	}
 	if (i + 1 != argc || argv[i][0] != '/') {
-		fputs("usage: rsc explain [--local|--remote|--deny|--missing|--map|--rules ARG]... /PATH\n",
-		      stderr);
+		fputs(usage, stderr);
 		return 125;
 	}
 	if (routes_add_builtin(&routes) ||

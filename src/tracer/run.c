@@ -31,7 +31,8 @@ static const char usage[] =
 	"  -o FILE             print to FILE; -s N: at most N bytes of a string;\n"
 	"  -T                  with the time each took\n"
 	"  -c, --json          print a summary at the end\n"
-	"  -v                  say more\n";
+	"  -v                  say more\n"
+	"  --help              this text\n";
 
 enum { OPT_SERVER = 256, OPT_FILTER, OPT_ALL, OPT_RULE, OPT_RULES, OPT_CWD,
        OPT_JSON, OPT_HELP };
