@@ -7,10 +7,10 @@
 
 /* In numbers: glibc calls O_LARGEFILE 0, but other programs pass its bit. */
 static const uint64_t open_bits[][FLAGS_ABIS] = {
-	{ 0040000, 0200000 },	/* O_DIRECT */
-	{ 0100000, 0400000 },	/* O_LARGEFILE */
-	{ 0200000, 0040000 },	/* O_DIRECTORY */
-	{ 0400000, 0100000 },	/* O_NOFOLLOW */
+	{ 0040000, 0200000 }, /* O_DIRECT */
+	{ 0100000, 0400000 }, /* O_LARGEFILE */
+	{ 0200000, 0040000 }, /* O_DIRECTORY */
+	{ 0400000, 0100000 }, /* O_NOFOLLOW */
 };
 
 #define HERE (O_DIRECTORY == 0200000 ? FLAGS_GENERIC : FLAGS_AARCH64)

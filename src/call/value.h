@@ -28,13 +28,13 @@ struct value {
 
 /* What a new descriptor is: decides what stands for it on the other side. */
 enum object {
-	OBJECT_FILE,		/* regular */
+	OBJECT_FILE, /* regular */
 	OBJECT_DIR,
 	OBJECT_PIPE,
 	OBJECT_SOCKET,
-	OBJECT_OTHER,		/* devices, links, anonymous inodes */
+	OBJECT_OTHER, /* devices, links, anonymous inodes */
 	OBJECT_KINDS,
-	OBJECT_POLLABLE = 8,	/* bit: epoll_ctl(2) takes it */
+	OBJECT_POLLABLE = 8, /* bit: epoll_ctl(2) takes it */
 };
 
 struct req {
@@ -42,8 +42,8 @@ struct req {
 	uint32_t task; /* whose call: the tracer's number of the thread */
 	uint32_t seq;  /* per-task sequence number */
 	struct value val[CALL_ARGS];
-	int64_t ret;		/* result, or -errno */
-	uint32_t object;	/* RET_FD, ret >= 0: enum object and its bit */
+	int64_t ret;	 /* result, or -errno */
+	uint32_t object; /* RET_FD, ret >= 0: enum object and its bit */
 };
 
 #endif

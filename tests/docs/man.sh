@@ -13,10 +13,10 @@ class=$(mandoc -Tutf8 "$docs/rsc.1" | col -b | tr -s '[:space:]' ' ' |
 	echo 'FAIL no classes in rsc.1'
 	failed=1
 }
-code=$(sed -n '/^} classes/,/^};/p' "$docs/../src/tracer/filter.c" |
+code=$(sed -n '/^} classes/,/^};/p' "$docs/../src/tracer/select.c" |
 	grep -o '"[a-z]*"' | tr -d '"')
 diff <(sort <<<"$class") <(sort <<<"$code") || {
-	echo 'FAIL the classes of rsc.1 and of src/tracer/filter.c differ'
+	echo 'FAIL the classes of rsc.1 and of src/tracer/select.c differ'
 	failed=1
 }
 exit $failed
