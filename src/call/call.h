@@ -76,9 +76,10 @@ enum link_rule {
 };
 
 enum ret_kind {
-	RET_INT, /* a number, or 0 */
-	RET_LEN, /* bytes used of the OUT or IN argument */
-	RET_FD,	 /* a new descriptor: on the wire a handle */
+	RET_INT,  /* a number, or 0 */
+	RET_LEN,  /* bytes used of the OUT or IN argument */
+	RET_SIZE, /* the same, but a buffer of 0 bytes asks how many there are */
+	RET_FD,	  /* a new descriptor: on the wire a handle */
 };
 
 enum struct_type {

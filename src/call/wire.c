@@ -129,6 +129,23 @@ static int end(struct out *o, size_t mark)
 	return o->err;
 }
 
+/* Text that goes to a terminal: printable ASCII only. */
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+/* At most a host name; what is not plain in it becomes a question mark. */
+static void put_text(struct out *o, const char *text)
+{
+	char plain[WIRE_NAME_MAX];
+	size_t len;
+
+	for (len = 0; len < sizeof(plain) && text[len]; len++)
+		plain[len] = is_plain((uint8_t)text[len]) ? text[len] : '?';
+	put_bytes(o, plain, len);
+}
+
 int wire_put_hello(struct buf *buf, const struct hello *hello)
 {
 	struct out o;
@@ -138,9 +155,9 @@ int wire_put_hello(struct buf *buf, const struct hello *hello)
 	put_uint(&o, MSG_HELLO);
 	put_bytes(&o, "rsc", 3);
 	put_uint(&o, hello->version);
-	put_bytes(&o, hello->arch, strlen(hello->arch));
+	put_text(&o, hello->arch);
 	put_uint(&o, hello->digest);
-	put_bytes(&o, hello->name, strlen(hello->name));
+	put_text(&o, hello->name);
 	return end(&o, mark);
 }
 
@@ -306,12 +323,21 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 
 /* ---- reading ---- */
 
-static void copy_text(char *to, size_t size, const uint8_t *data, size_t len)
+static bool get_text(struct cursor *c, char *to, size_t size)
 {
-	if (len > size - 1)
-		len = size - 1;
+	const uint8_t *data;
+	size_t len;
+
+	if (!cursor_bytes(c, &data, &len))
+		return false;
+	if (len >= size)
+		return cursor_fail(c, "a text of HELLO is too long");
+	for (size_t i = 0; i < len; i++)
+		if (!is_plain(data[i]))
+			return cursor_fail(c, "a text of HELLO is not plain");
 	memcpy(to, data, len);
 	to[len] = 0;
+	return true;
 }
 
 static bool get_hello(struct cursor *c, struct hello *h)
@@ -327,16 +353,9 @@ static bool get_hello(struct cursor *c, struct hello *h)
 	if (!cursor_uint(c, UINT32_MAX, &v))
 		return false;
 	h->version = (uint32_t)v;
-	if (!cursor_bytes(c, &data, &len))
-		return false;
-	copy_text(h->arch, sizeof(h->arch), data, len);
-	if (!cursor_uint(c, UINT64_MAX, &h->digest) ||
-	    !cursor_bytes(c, &data, &len))
-		return false;
-	if (len > WIRE_NAME_MAX)
-		return cursor_fail(c, "HELLO's name is too long");
-	copy_text(h->name, sizeof(h->name), data, len);
-	return cursor_end(c);
+	return get_text(c, h->arch, sizeof(h->arch)) &&
+	       cursor_uint(c, UINT64_MAX, &h->digest) &&
+	       get_text(c, h->name, sizeof(h->name)) && cursor_end(c);
 }
 
 static bool get_u32(struct cursor *c, uint32_t *out)
@@ -550,16 +569,21 @@ static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
 	}
 }
 
-/* A buffer is no longer than the call says it is. */
+/* A buffer is as long as the call says it is; a negative length has none. */
 static bool lengths_agree(struct cursor *c, const struct req *req)
 {
-	for (unsigned int i = 0; i < CALL_ARGS; i++) {
-		const struct arg *arg = &req->call->arg[i];
+	const struct arg *row = req->call->arg;
 
-		if ((arg->kind == ARG_IN || arg->kind == ARG_OUT ||
-		     arg->kind == ARG_OUT_ALL) &&
-		    req->val[i].num &&
-		    req->val[i].len != req->val[arg->len].num)
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		const struct value *v = &req->val[i];
+		uint64_t want = req->val[row[i].len].num;
+
+		if (row[i].kind != ARG_IN && row[i].kind != ARG_OUT &&
+		    row[i].kind != ARG_OUT_ALL)
+			continue;
+		if (row[row[i].len].kind == ARG_INT && (int64_t)want < 0)
+			want = 0;
+		if (v->num && v->len != want)
 			return cursor_fail(c, "a length that does not agree");
 	}
 	return true;
@@ -594,23 +618,26 @@ int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 /* The result cannot say more bytes than there were. */
 static bool ret_agrees(struct cursor *c, const struct req *req)
 {
+	const struct call *call = req->call;
+
 	if (req->ret < -4095)
 		return cursor_fail(c, "an errno out of range");
-	if (req->call->ret == RET_FD && req->ret > INT_MAX)
+	if (call->ret == RET_FD && req->ret > INT_MAX)
 		return cursor_fail(c, "a handle out of range");
-	if (req->call->ret != RET_LEN || req->ret < 0)
+	if ((call->ret != RET_LEN && call->ret != RET_SIZE) || req->ret < 0)
 		return true;
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
-		unsigned int kind = req->call->arg[i].kind;
+		unsigned int kind = call->arg[i].kind;
 		size_t len = req->val[i].len;
 
 		if (kind != ARG_IN && kind != ARG_IOV_IN && kind != ARG_OUT &&
 		    kind != ARG_IOV_OUT)
 			continue;
-		/* A capacity of 0 asks for the size. */
-		if ((uint64_t)req->ret > len && (len || kind == ARG_IN))
-			return cursor_fail(c, "a result of more than asked");
-		return true;
+		if ((uint64_t)req->ret <= len)
+			return true;
+		if (call->ret == RET_SIZE && !len)
+			return true;
+		return cursor_fail(c, "a result of more than asked");
 	}
 	return true;
 }

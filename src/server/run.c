@@ -141,13 +141,19 @@ static int map_path(struct run *run, unsigned int i)
 	return 0;
 }
 
-/* The length register never says more than there are bytes. */
+/*
+ * The length register never says more than there are bytes. A negative int
+ * says nothing: the kernel refuses it, where it might take 0.
+ */
 static void map_bytes(struct run *run, unsigned int i)
 {
 	const struct value *val = &run->req->val[i];
 	unsigned int len = run->req->call->arg[i].len;
 
 	run->reg[i] = (uintptr_t)val->data;
+	if (run->req->call->arg[len].kind == ARG_INT &&
+	    (int64_t)run->req->val[len].num < 0)
+		return;
 	if (val->data && run->req->val[len].num > val->len)
 		run->reg[len] = val->len;
 }

@@ -85,11 +85,18 @@ static int gather(struct tracee *t, struct value *v, uint64_t count)
 	return 0;
 }
 
-/* A length of a buffer: cut, and the scalar that says it with it. */
+/*
+ * A length of a buffer: cut, and the scalar that says it with it. The kernel
+ * takes an int from the register's lower half; a negative one is its error.
+ */
 static size_t cut(struct req *req, const struct arg *arg)
 {
 	uint64_t *len = &req->val[arg->len].num;
 
+	if (req->call->arg[arg->len].kind == ARG_INT)
+		*len = (uint64_t)(int64_t)(int32_t)*len;
+	if (req->call->arg[arg->len].kind == ARG_INT && (int64_t)*len < 0)
+		return 0;
 	if (*len > VALUE_BYTES_MAX)
 		*len = VALUE_BYTES_MAX;
 	return *len;

@@ -32,7 +32,7 @@ void account(struct run *run, struct tracee *t, int64_t ret)
 	s->errors += ret < 0 && ret >= -4095;
 	s->nsec += (uint64_t)((now.tv_sec - t->start.tv_sec) * 1000000000L +
 			      now.tv_nsec - t->start.tv_nsec);
-	if (t->call->ret == RET_LEN && ret > 0)
+	if ((t->call->ret == RET_LEN || t->call->ret == RET_SIZE) && ret > 0)
 		s->bytes += (uint64_t)ret;
 }
 

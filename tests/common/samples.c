@@ -161,6 +161,9 @@ void sample_result(struct req *req, bool largest)
 		req->ret = INT64_MAX;
 	else
 		req->ret = buffer && buffer->num ? (int64_t)buffer->len : 0;
+	if (req->call->ret == RET_FD)
+		req->object = largest ? OBJECT_OTHER | OBJECT_POLLABLE :
+					OBJECT_FILE;
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
 		struct value *v = &req->val[i];
 
@@ -218,6 +221,8 @@ bool sample_same_call(const struct req *a, const struct req *b)
 bool sample_same_reply(const struct req *a, const struct req *b)
 {
 	if (a->ret != b->ret)
+		return false;
+	if (a->call->ret == RET_FD && a->ret >= 0 && a->object != b->object)
 		return false;
 	for (unsigned int i = 0; a->ret >= 0 && i < CALL_ARGS; i++) {
 		const struct arg *arg = &a->call->arg[i];

@@ -12,10 +12,10 @@
 #include "call/value.h"
 
 enum shape {
-	SHAPE_SMALL,	/* a few bytes everywhere */
-	SHAPE_ZERO,	/* numbers 0, buffers there and empty */
-	SHAPE_NULL,	/* every pointer NULL, numbers at their minimum */
-	SHAPE_MAX,	/* the largest of everything */
+	SHAPE_SMALL, /* a few bytes everywhere */
+	SHAPE_ZERO,  /* numbers 0, buffers there and empty */
+	SHAPE_NULL,  /* every pointer NULL, numbers at their minimum */
+	SHAPE_MAX,   /* the largest of everything */
 	SHAPE_COUNT
 };
 

@@ -408,7 +408,8 @@ START_TEST(a_length_that_comes_back_has_its_one_buffer)
 	int buffers = 0;
 	int i;
 
-	if (call->ret != RET_LEN || call->verdict >= V_LOCAL)
+	if ((call->ret != RET_LEN && call->ret != RET_SIZE) ||
+	    call->verdict >= V_LOCAL)
 		return;
 	for (i = 0; i < CALL_ARGS; i++)
 		buffers += has_len(&call->arg[i]);

@@ -97,8 +97,8 @@ static void served(struct req *server, const struct req *asked, bool largest)
 	size_t len;
 
 	body = put_call(asked, &len);
-	ck_assert_msg(!wire_get_call(body, len, server, &arena, &why),
-		      "%s: %s", asked->call->name, why);
+	ck_assert_msg(!wire_get_call(body, len, server, &arena, &why), "%s: %s",
+		      asked->call->name, why);
 	sample_result(server, largest);
 }
 
@@ -130,7 +130,7 @@ START_TEST(a_row_with_an_address_does_not_travel)
 	const struct call *row = &call_table[_i];
 	const char *why = NULL;
 	struct req req = { .call = row };
-	uint8_t frame[16] = { 0x84, 1, 1, 1 };	/* [1, 1, 1, id, null ...] */
+	uint8_t frame[16] = { 0x84, 1, 1, 1 }; /* [1, 1, 1, id, null ...] */
 	size_t n = call_nargs(row);
 	size_t at;
 
@@ -289,8 +289,7 @@ static void try_reply(const uint8_t *body, size_t len, size_t at,
 	struct req req = *asked;
 
 	/* The tracer looks at the head first, for task and seq. */
-	if (get_reply(body, len, &req) ||
-	    wire_get_head(body, len, &head, &why))
+	if (get_reply(body, len, &req) || wire_get_head(body, len, &head, &why))
 		return;
 	req.task = head.task;
 	req.seq = head.seq;
@@ -457,9 +456,11 @@ START_TEST(flags_of_open_move_between_architectures)
 					    FLAGS_GENERIC) == x,
 			      "%s to x86_64", flags[i].name);
 		ck_assert_uint_eq(flags_between(FL_OPEN, x, FLAGS_GENERIC,
-						FLAGS_GENERIC), x);
+						FLAGS_GENERIC),
+				  x);
 		ck_assert_uint_eq(flags_between(FL_PLAIN, x, FLAGS_GENERIC,
-						FLAGS_AARCH64), x);
+						FLAGS_AARCH64),
+				  x);
 	}
 }
 END_TEST
