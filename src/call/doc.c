@@ -1,8 +1,7 @@
-/*
- * `rsc syscalls`: prints docs/syscalls.md, the call table for people.
- */
+/* `rsc syscalls`: prints docs/syscalls.md, the call table for people. */
 #include "call/doc.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -155,15 +154,15 @@ static void print_verdicts(void)
 	}
 }
 
-int doc_main(int argc, char **argv)
+static const char usage[] =
+	"usage: rsc syscalls [--cddl]\n"
+	"  --cddl              print the wire protocol instead (docs/protocol.cddl)\n"
+	"  --help              this text\n";
+
+static void table_print(void)
 {
 	size_t i;
 
-	if (argc > 1) {
-		fprintf(stderr, "rsc syscalls: %s: takes no argument\n",
-			argv[1]);
-		return 2;
-	}
 	printf("# System calls\n\n"
 	       "Printed by `rsc syscalls` from src/call/calls.def; do not edit.\n\n");
 	print_verdicts();
@@ -178,9 +177,25 @@ int doc_main(int argc, char **argv)
 	       "| call | x86_64 | as |\n|---|---|---|\n");
 	for (i = 0; i < legacy_count; i++)
 		print_legacy(&legacy_table[i]);
+}
+
+int doc_main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (argc > 1 && (argc > 2 || strcmp(argv[1], "--cddl"))) {
+		fputs(usage, stderr);
+		return 125;
+	}
+	if (argc > 1)
+		cddl_print();
+	else
+		table_print();
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr,
-			"rsc syscalls: the output could not be written\n");
+		fprintf(stderr, "rsc: the output could not be written: %s\n",
+			strerror(errno));
 		return 1;
 	}
 	return 0;

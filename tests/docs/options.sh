@@ -59,12 +59,12 @@ synopsis() {	# PAGE COMMAND
 same 'commands' $'explain\nrun\nserve\nsyscalls' \
 	"$(rsc --help | sed -n 's/^  *\([a-z]*\) .*/\1/p')"
 
-for command in run serve explain; do
+for command in run serve explain syscalls; do
 	page=$top/docs/rsc.1
 	[ $command != serve ] || page=$top/docs/rsc-serve.8
 	options=$(help_options $command)
 	usual=$(grep -vxE -e '--help|-h|--verbose' <<<"$options")
-	[ $command = explain ] ||
+	[ $command = explain ] || [ $command = syscalls ] ||
 		same "$command: list of ${page##*/}" "$options" "$(listed "$page")"
 	same "$command: synopsis of ${page##*/}" "$usual" \
 		"$(synopsis "$page" $command)"
