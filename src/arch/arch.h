@@ -12,10 +12,16 @@
 #define ARCH_NAME "x86_64"
 #define ARCH_NR(call) ((call)->nr_x86_64)
 #define ARCH_HAS_LEGACY 1
+#define ARCH_AUDIT AUDIT_ARCH_X86_64
+#define ARCH_ELF_MACHINE EM_X86_64
+#define ARCH_ELF_MACHINE_32 EM_386
 #elif defined(__aarch64__)
 #define ARCH_NAME "aarch64"
 #define ARCH_NR(call) ((call)->nr_aarch64)
 #define ARCH_HAS_LEGACY 0
+#define ARCH_AUDIT AUDIT_ARCH_AARCH64
+#define ARCH_ELF_MACHINE EM_AARCH64
+#define ARCH_ELF_MACHINE_32 EM_ARM
 #else
 #error "rsc knows x86_64 and aarch64"
 #endif

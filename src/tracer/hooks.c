@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "tracer/abi.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
@@ -386,6 +387,8 @@ static const struct {
 	{ "dup", hook_dup },
 	{ "dup2", hook_dup2 },
 	{ "dup3", hook_dup2 },
+	{ "execve", abi_exec },
+	{ "execveat", abi_exec },
 	{ "fchdir", hook_fchdir },
 	{ "fcntl", hook_fcntl },
 	{ "getcwd", hook_getcwd },

@@ -5,7 +5,10 @@
  * the program; an error travels back through a second, close-on-exec pipe.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,15 +17,89 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include "base/log.h"
+#include "tracer/abi.h"
 #include "tracer/tracee.h"
 
-#define OPTIONS                                                           \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP |                  \
-	 PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
-	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
+#define OPTIONS                                                                \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |  \
+	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |      \
+	 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
+
+/* Runs a file without #! as a shell script, as every shell does. */
+static int exec_script(const char *path, char **argv)
+{
+	size_t n = 0;
+	char **args;
+
+	while (argv[n])
+		n++;
+	args = calloc(n + 2, sizeof(*args));
+	if (!args)
+		return -ENOMEM;
+	args[0] = (char *)"sh";
+	args[1] = (char *)(uintptr_t)path;
+	memcpy(args + 2, argv + 1, n * sizeof(*args));
+	execve("/bin/sh", args, environ);
+	free(args);
+	return -errno;
+}
+
+/* True when the file begins as text does. */
+static bool is_text(const char *path)
+{
+	char head[128];
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, head, sizeof(head));
+	close(fd);
+	return n >= 0 && !memchr(head, 0, (size_t)n);
+}
+
+/* Returns only with -errno. */
+static int exec_file(const char *path, char **argv)
+{
+	int err;
+
+	err = abi_check_file(getpid(), AT_FDCWD, path);
+	if (err)
+		return err;
+	execve(path, argv, environ);
+	err = -errno;
+	return err == -ENOEXEC && is_text(path) ? exec_script(path, argv) : err;
+}
+
+/* execvp(3), but an image of another ABI is not given to the shell. */
+static int exec_search(char **argv)
+{
+	const char *dir = getenv("PATH");
+	char path[PATH_MAX];
+	int err = -ENOENT;
+
+	if (strchr(argv[0], '/') || !*argv[0])
+		return exec_file(argv[0], argv);
+	for (dir = dir ? dir : "/bin:/usr/bin"; dir; dir = strchr(dir, ':')) {
+		int len;
+		int now;
+
+		dir += *dir == ':';
+		len = (int)strcspn(dir, ":");
+		if (snprintf(path, sizeof(path), "%.*s%s%s", len, dir,
+			     len ? "/" : "", argv[0]) >= (int)sizeof(path))
+			continue;
+		now = exec_file(path, argv);
+		if (now == -EACCES)
+			err = now;
+		else if (now != -ENOENT && now != -ENOTDIR)
+			return now;
+	}
+	return err;
+}
 
 static void child(const struct run *run, char **argv, int go)
 {
@@ -42,10 +119,12 @@ static void child(const struct run *run, char **argv, int go)
 		_exit(125);
 	}
 	syscall(READY_NR);
-	execvp(argv[0], argv);
-	err = errno;
-	log_err("%s: %s", argv[0], strerror(err));
-	_exit(err == ENOENT ? 127 : 126);
+	err = exec_search(argv);
+	log_err("%s: %s", argv[0],
+		err == -ENOENT && !strchr(argv[0], '/') ?
+			"no such program in $PATH" :
+			strerror(-err));
+	_exit(err == -ENOENT || err == -ENOTDIR ? 127 : 126);
 }
 
 /* The tracer holds ends of placeholders; the program's limit stays. */

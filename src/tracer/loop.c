@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "call/wire.h"
+#include "tracer/abi.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
@@ -196,6 +197,12 @@ again:
 		handle = files_drop(t->files, (long)fd);
 		if (handle >= 0)
 			tell_close(run, t, handle);
+	}
+	if (abi_is_foreign(t->pid)) {
+		log_err("process %d runs a program of 32 bits: killed",
+			t->pid);
+		kill(t->pid, SIGKILL);
+		return;
 	}
 	find_loader(t);
 	if (vdso_hides_calls(run) && vdso_hide(t->pid))
