@@ -80,6 +80,7 @@ enum ret_kind {
 	RET_LEN,  /* bytes used of the OUT or IN argument */
 	RET_SIZE, /* the same, but a buffer of 0 bytes asks how many there are */
 	RET_FD,	  /* a new descriptor: on the wire a handle */
+	RET_FLAGS, /* O_* flags */
 };
 
 enum struct_type {
@@ -115,6 +116,8 @@ struct call {
 	int16_t err;	  /* errno of a refused call, else 0 */
 	const char *name; /* the kernel's name */
 	const char *why;  /* reason of a local, split or refused verdict */
+	const char *of;	  /* of a request: the call that it is made with */
+	uint32_t request; /* and its number, which is argument 1 */
 	struct arg arg[CALL_ARGS];
 };
 
@@ -161,7 +164,12 @@ const struct call *call_by_name(const char *name);
 const struct call *call_by_nr(long nr);
 /* The legacy row of a number of the architecture built for, or NULL. */
 const struct legacy *legacy_by_nr(long nr);
-/* The number of a call on the architecture built for, or CALL_NO_NR. */
+/* The row of a request (ioctl, fcntl) of call, or NULL. */
+const struct call *call_by_request(const struct call *call, uint32_t request);
+/*
+ * The number of a call on the architecture built for, or CALL_NO_NR; that of
+ * the call which a request is made with.
+ */
 int call_nr(const struct call *call);
 /* Does a call with these registers follow a link at the end of its path? */
 bool call_follows(const struct call *call, const uint64_t *reg);

@@ -116,6 +116,8 @@ static void print_call(const struct call *call)
 	printf(" ");
 	if (call->err)
 		printf("%s: ", strerrorname_np(call->err));
+	if (call->of)
+		printf("%s request 0x%x", call->of, call->request);
 	printf("%s |\n", call->why ? call->why : "");
 }
 

@@ -133,10 +133,25 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 		.why = reason,                                                 \
 		.arg = { __VA_ARGS__ },                                        \
 	},
+#define VARIANT(nr_wire, word, call, nr, kind, sets, ...)                      \
+	{                                                                      \
+		.id = nr_wire,                                                 \
+		.verdict = V_BY_FD,                                            \
+		.ret = kind,                                                   \
+		.classes = (sets) & ~TRAITS,                                   \
+		.traits = (sets)&TRAITS,                                       \
+		.nr_x86_64 = NO,                                               \
+		.nr_aarch64 = NO,                                              \
+		.name = #word,                                                 \
+		.of = #call,                                                   \
+		.request = nr,                                                 \
+		.arg = { __VA_ARGS__ },                                        \
+	},
 const struct call call_table[] = {
 #include "call/calls.def"
 };
 #undef CALL
+#undef VARIANT
 const size_t call_count = ARRAY_SIZE(call_table);
 
 #define ARG(n) (LEGACY_ARG + (n))
@@ -200,9 +215,20 @@ const struct legacy *legacy_by_nr(long nr)
 	return &legacy_table[legacy_index[nr] - 1];
 }
 
+const struct call *call_by_request(const struct call *call, uint32_t request)
+{
+	size_t i;
+
+	for (i = call_count; i > 0 && call_table[i - 1].of; i--)
+		if (call_table[i - 1].request == request &&
+		    !strcmp(call_table[i - 1].of, call->name))
+			return &call_table[i - 1];
+	return NULL;
+}
+
 int call_nr(const struct call *call)
 {
-	return ARCH_NR(call);
+	return ARCH_NR(call->of ? call_by_name(call->of) : call);
 }
 
 bool call_follows(const struct call *call, const uint64_t *reg)
@@ -252,6 +278,7 @@ static uint64_t hash_call(uint64_t hash, const struct call *call)
 
 	hash = hash_str(hash_num(hash, call->id), call->name);
 	hash = hash_num(hash_num(hash, call->verdict), call->ret);
+	hash = hash_num(hash, call->request);
 	for (i = 0; i < CALL_ARGS; i++) {
 		hash = hash_num(hash, call->arg[i].kind);
 		hash = hash_num(hash, call->arg[i].len);

@@ -7,6 +7,16 @@
 
 #include <stdint.h>
 
+/* FS_IOC_FSGETXATTR of linux/fs.h */
+struct kernel_fsxattr {
+	uint32_t xflags;
+	uint32_t extsize;
+	uint32_t nextents;
+	uint32_t projid;
+	uint32_t cowextsize;
+	uint8_t pad[8];
+};
+
 /* A lone number behind a pointer. */
 struct kernel_int {
 	int32_t value;

@@ -301,7 +301,10 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 	put_uint(&o, MSG_REPLY);
 	put_uint(&o, req->task);
 	put_uint(&o, req->seq);
-	put_int(&o, req->ret);
+	if (req->call->ret == RET_FLAGS && req->ret >= 0)
+		put_uint(&o, flags_to_wire(FL_OPEN, (uint64_t)req->ret));
+	else
+		put_int(&o, req->ret);
 	if (object)
 		put_uint(&o, req->object);
 	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
@@ -697,6 +700,9 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 	if (ok && head.type != MSG_REPLY)
 		ok = cursor_fail(&c, "a REPLY was expected");
 	ok = ok && cursor_int(&c, &req->ret) && ret_agrees(&c, req);
+	if (ok && req->call->ret == RET_FLAGS && req->ret >= 0)
+		req->ret = (int64_t)flags_from_wire(FL_OPEN,
+						    (uint64_t)req->ret);
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
 	object = ok && req->ret >= 0 && req->call->ret == RET_FD;

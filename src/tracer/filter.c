@@ -104,7 +104,8 @@ int filter_load(const struct run *run)
 	for (size_t k = 0; !err && k < call_count; k++) {
 		int nr = call_nr(&call_table[k]);
 
-		if (nr < 0 || filter_stops(run, &call_table[k]))
+		if (nr < 0 || call_table[k].of ||
+		    filter_stops(run, &call_table[k]))
 			continue;
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 	}

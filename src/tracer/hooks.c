@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,10 @@
 /* A placeholder filled for mmap holds at most this much. */
 #define FILL_MAX (256ull << 20)
 #define FILL_STEP (256u << 10)
+
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027	/* linux/fcntl.h since 6.10 */
+#endif
 
 /* ---- close ---- */
 
@@ -120,13 +125,19 @@ static void hook_dup2(struct run *run, struct tracee *t)
 
 /* ---- fcntl, ioctl: the request decides ---- */
 
-static void forward_as(struct run *run, struct tracee *t, const char *name)
+static void forward_request(struct run *run, struct tracee *t, int err)
 {
-	t->call = call_by_name(name);
-	if (t->call)
-		forward(run, t);
-	else
-		finish_skip(run, t, -EINVAL);
+	const struct call *row = call_by_request(t->call, (uint32_t)t->arg[1]);
+
+	if (row) {
+		t->call = row;
+		by_fd(run, t);
+		return;
+	}
+	run->unknown_requests++;
+	log_info("%s request %#x on a remote descriptor: %s", t->call->name,
+		 (unsigned int)t->arg[1], strerrorname_np(err));
+	finish_skip(run, t, -err);
 }
 
 static void hook_fcntl(struct run *run, struct tracee *t)
@@ -142,24 +153,11 @@ static void hook_fcntl(struct run *run, struct tracee *t)
 		return;
 	case F_GETFD:
 	case F_SETFD:
+	case F_DUPFD_QUERY:
 		let_go(run, t);
 		return;
-	case F_GETFL:
-	case F_SETFL:
-		forward(run, t);
-		return;
-	case F_GETLK:
-	case F_SETLK:
-	case F_SETLKW:
-	case F_OFD_GETLK:
-	case F_OFD_SETLK:
-	case F_OFD_SETLKW:
-		forward_as(run, t, "fcntl_lock");
-		return;
 	default:
-		log_info("fcntl command %d on a remote descriptor: EINVAL",
-			 (int)t->arg[1]);
-		finish_skip(run, t, -EINVAL);
+		forward_request(run, t, EINVAL);
 	}
 }
 
@@ -170,14 +168,12 @@ static void hook_ioctl(struct run *run, struct tracee *t)
 		return;
 	}
 	switch ((uint32_t)t->arg[1]) {
-	case 0x5450:	/* FIONCLEX */
-	case 0x5451:	/* FIOCLEX */
+	case FIOCLEX:
+	case FIONCLEX:
 		let_go(run, t);
 		return;
 	default:
-		log_info("ioctl %#x on a remote descriptor: ENOTTY",
-			 (unsigned int)t->arg[1]);
-		finish_skip(run, t, -ENOTTY);
+		forward_request(run, t, ENOTTY);
 	}
 }
 

@@ -231,8 +231,7 @@ static void by_path(struct run *run, struct tracee *t)
 		forward(run, t);
 }
 
-/* Every FD of the call must be remote; a mixture is EXDEV or EINVAL. */
-static void by_fd(struct run *run, struct tracee *t)
+void by_fd(struct run *run, struct tracee *t)
 {
 	unsigned int remote = 0;
 	unsigned int local = 0;
@@ -249,7 +248,7 @@ static void by_fd(struct run *run, struct tracee *t)
 		let_go(run, t);
 	else if (local)
 		finish_skip(run, t,
-			    !strcmp(t->call->name, "copy_file_range") ?
+			    !strcmp(t->call->name, "FICLONE") ?
 				    -EXDEV :
 				    -EINVAL);
 	else

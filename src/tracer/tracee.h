@@ -111,6 +111,7 @@ struct run {
 	uint64_t bytes_out;
 	uint64_t bytes_in;
 	uint64_t unknown_calls;
+	uint64_t unknown_requests;	/* of ioctl and fcntl */
 	struct channel channel;
 	int listener;			/* owned: of placeholders, or -1 */
 	struct buf in;			/* bytes come from the server */
@@ -215,6 +216,11 @@ void let_go(struct run *run, struct tracee *t);
 void let_go_then(struct run *run, struct tracee *t, then_fn then);
 /* Fetches, sends, stores, returns: the way of a regular remote call. */
 void forward(struct run *run, struct tracee *t);
+/*
+ * Forwards the call when its FDs are remote, lets it go when none is; a
+ * mixture is EINVAL (EXDEV for a clone of a file).
+ */
+void by_fd(struct run *run, struct tracee *t);
 /* A reply's plain end: store and skip. */
 void finish_reply(struct run *run, struct tracee *t);
 /* Counts and prints the call that returned ret. */

@@ -3,10 +3,15 @@
  * and every row keeps the rules that its readers rely on.
  */
 #include <check.h>
+#include <asm/termbits.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/random.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "arch/arch.h"
 #include "call/call.h"
@@ -188,7 +193,7 @@ START_TEST(newer_calls_have_one_number_on_both_architectures)
 
 	for (i = 0; i < call_count; i++) {
 		call = &call_table[i];
-		ck_assert_msg(call->nr_x86_64 != CALL_NO_NR ||
+		ck_assert_msg(call->of || call->nr_x86_64 != CALL_NO_NR ||
 				      call->nr_aarch64 != CALL_NO_NR,
 			      "%s has no number", call->name);
 		if (call->nr_x86_64 >= 424 || call->nr_aarch64 >= 424)
@@ -209,7 +214,7 @@ START_TEST(numbers_lead_to_their_rows)
 
 	for (i = 0; i < call_count; i++) {
 		nr = call_nr(&call_table[i]);
-		if (nr == CALL_NO_NR)
+		if (nr == CALL_NO_NR || call_table[i].of)
 			continue;
 		want++;
 		ck_assert_ptr_eq(call_by_nr(nr), &call_table[i]);
@@ -228,6 +233,50 @@ START_TEST(numbers_lead_to_their_rows)
 		ck_assert(ARCH_HAS_LEGACY ? legacy == &legacy_table[i] :
 					    legacy == NULL);
 	}
+}
+END_TEST
+
+#define CALL(...)
+#define VARIANT(id, word, call, nr, ...) { #word, (uint32_t)(word), nr },
+static const struct {
+	const char *name;
+	uint32_t header;
+	uint32_t table;
+} requests[] = {
+#include "call/calls.def"
+};
+#undef CALL
+#undef VARIANT
+
+START_TEST(requests_have_the_numbers_of_the_headers)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		ck_assert_msg(requests[i].header == requests[i].table,
+			      "%s is 0x%x", requests[i].name,
+			      requests[i].header);
+}
+END_TEST
+
+START_TEST(requests_lead_to_their_rows)
+{
+	const struct call *call;
+	const struct call *of;
+	size_t i;
+
+	for (i = 0; i < call_count; i++) {
+		call = &call_table[i];
+		if (!call->of)
+			continue;
+		of = call_by_name(call->of);
+		ck_assert_msg(of && !of->of, "%s is made with %s", call->name,
+			      call->of);
+		ck_assert_ptr_eq(call_by_request(of, call->request), call);
+		ck_assert_int_eq(call_nr(call), call_nr(of));
+	}
+	of = call_by_name("ioctl");
+	ck_assert_ptr_null(call_by_request(of, 0x12345678));
 }
 END_TEST
 
@@ -307,14 +356,16 @@ static bool gives(const struct call *call)
 /* Calls made for an effect that is no change of the machine. */
 static const char *const harmless[] = {
 	/* on the caller's own descriptors, credentials, directory, mask */
-	"close", "lseek", "fcntl", "chdir", "fchdir", "umask", "setuid",
+	"close", "lseek", "chdir", "fchdir", "umask", "setuid",
 	"setgid", "setreuid", "setregid", "setresuid", "setresgid",
 	"setfsuid", "setfsgid", "inotify_add_watch", "inotify_rm_watch",
+	"F_SETFL", "F_SETPIPE_SZ", "F_GETPIPE_SZ", "F_GET_SEALS", "FIONBIO",
 	/* on a socket of the caller's */
 	"listen", "connect", "shutdown", "setsockopt",
 	/* on a cache or a lock */
 	"fadvise64", "readahead", "fsync", "fdatasync", "sync_file_range",
-	"syncfs", "flock",
+	"syncfs", "flock", "F_SETLK", "F_SETLKW", "F_OFD_SETLK",
+	"F_OFD_SETLKW", "F_SET_RW_HINT", "F_SET_FILE_RW_HINT", "BLKFLSBUF",
 	/* none: the result is the answer */
 	"faccessat", "faccessat2",
 	/* through a descriptor that was opened for writing */
@@ -482,6 +533,8 @@ int main(void)
 	tcase_add_test(rows, every_call_of_the_aarch64_header_has_its_one_row);
 	tcase_add_test(rows, newer_calls_have_one_number_on_both_architectures);
 	tcase_add_test(rows, numbers_lead_to_their_rows);
+	tcase_add_test(rows, requests_lead_to_their_rows);
+	tcase_add_test(rows, requests_have_the_numbers_of_the_headers);
 	tcase_add_loop_test(rows, a_length_is_a_scalar_argument_of_the_row, 0,
 			    call_count);
 	tcase_add_loop_test(rows, arguments_have_no_gap_and_a_known_type, 0,
