@@ -1,0 +1,167 @@
+/* close, dup, fcntl and ioctl of descriptors that are remote. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/log.h"
+#include "tracer/hooks.h"
+
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027 /* linux/fcntl.h since 6.10 */
+#endif
+
+/* ---- close ---- */
+
+static void close_answered(struct run *run, struct tracee *t);
+
+static void close_done(struct run *run, struct tracee *t)
+{
+	finish_exit(run, t, t->result);
+}
+
+static void close_answered(struct run *run, struct tracee *t)
+{
+	/* The number is free again whatever the server said. */
+	t->result = t->req.ret;
+	let_go_then(run, t, close_done);
+}
+
+void hook_close(struct run *run, struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	int handle;
+
+	if (!e) {
+		let_go(run, t);
+		return;
+	}
+	handle = files_drop(t->files, (int32_t)t->arg[0]);
+	if (handle < 0) {
+		t->result = 0;
+		let_go_then(run, t, close_done);
+		return;
+	}
+	t->req.call = t->call;
+	t->req.val[0].num = (uint64_t)handle;
+	ask(run, t, close_answered);
+}
+
+static void close_range_done(struct run *run, struct tracee *t)
+{
+	uint64_t last = (uint32_t)t->arg[1];
+
+	if (t->regs.ret == 0) {
+		for (uint64_t fd = (uint32_t)t->arg[0];
+		     fd <= last && fd < t->files->cap; fd++) {
+			int handle = files_drop(t->files, (long)fd);
+
+			if (handle >= 0)
+				tell_close(run, t, handle);
+		}
+	}
+	finish_exit(run, t, t->regs.ret);
+}
+
+void hook_close_range(struct run *run, struct tracee *t)
+{
+	if (t->arg[2] & 4)	/* CLOSE_RANGE_CLOEXEC closes nothing yet */
+		let_go(run, t);
+	else
+		let_go_then(run, t, close_range_done);
+}
+
+/* ---- dup ---- */
+
+/* The kernel copied arg 0's placeholder to the number it returned. */
+static void dup_done(struct run *run, struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	int64_t fd = t->regs.ret;
+	int handle;
+	int copy;
+
+	if (fd < 0 || fd == (int32_t)t->arg[0]) {
+		finish_exit(run, t, fd);
+		return;
+	}
+	copy = e ? e->handle : -1;
+	handle = files_drop(t->files, (long)fd);
+	if (handle >= 0 && handle != copy)
+		tell_close(run, t, handle);
+	if (e)
+		files_set(t->files, (int)fd, copy, e->remote);
+	finish_exit(run, t, fd);
+}
+
+void hook_dup(struct run *run, struct tracee *t)
+{
+	if (files_get(t->files, (int32_t)t->arg[0]))
+		let_go_then(run, t, dup_done);
+	else
+		let_go(run, t);
+}
+
+/* dup2, dup3: also the number that is replaced may be remote. */
+void hook_dup2(struct run *run, struct tracee *t)
+{
+	if (files_get(t->files, (int32_t)t->arg[0]) ||
+	    files_get(t->files, (int32_t)t->arg[1]))
+		let_go_then(run, t, dup_done);
+	else
+		let_go(run, t);
+}
+
+/* ---- fcntl, ioctl: the request decides ---- */
+
+static void forward_request(struct run *run, struct tracee *t, int err)
+{
+	const struct call *row = call_by_request(t->call, (uint32_t)t->arg[1]);
+
+	if (row) {
+		t->call = row;
+		by_fd(run, t);
+		return;
+	}
+	run->unknown_requests++;
+	log_info("%s request %#x on a remote descriptor: %s", t->call->name,
+		 (unsigned int)t->arg[1], strerrorname_np(err));
+	finish_skip(run, t, -err);
+}
+
+void hook_fcntl(struct run *run, struct tracee *t)
+{
+	if (!files_get(t->files, (int32_t)t->arg[0])) {
+		let_go(run, t);
+		return;
+	}
+	switch ((int)t->arg[1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		let_go_then(run, t, dup_done);
+		return;
+	case F_GETFD:
+	case F_SETFD:
+	case F_DUPFD_QUERY:
+		let_go(run, t);
+		return;
+	default:
+		forward_request(run, t, EINVAL);
+	}
+}
+
+void hook_ioctl(struct run *run, struct tracee *t)
+{
+	if (!files_get(t->files, (int32_t)t->arg[0])) {
+		let_go(run, t);
+		return;
+	}
+	switch ((uint32_t)t->arg[1]) {
+	case FIOCLEX:
+	case FIONCLEX:
+		let_go(run, t);
+		return;
+	default:
+		forward_request(run, t, ENOTTY);
+	}
+}

@@ -1,0 +1,23 @@
+/*
+ * Hooks: what no row of the table can say of a call. Each is called at the
+ * seccomp stop with t->call and t->arg set, and ends it with one of
+ * finish_skip, let_go, let_go_then, forward or ask.
+ */
+#ifndef RSC_HOOKS_H
+#define RSC_HOOKS_H
+
+#include "tracer/tracee.h"
+
+void hook_chdir(struct run *run, struct tracee *t);
+void hook_clock(struct run *run, struct tracee *t);
+void hook_close(struct run *run, struct tracee *t);
+void hook_close_range(struct run *run, struct tracee *t);
+void hook_dup(struct run *run, struct tracee *t);
+void hook_dup2(struct run *run, struct tracee *t);
+void hook_fchdir(struct run *run, struct tracee *t);
+void hook_fcntl(struct run *run, struct tracee *t);
+void hook_getcwd(struct run *run, struct tracee *t);
+void hook_ioctl(struct run *run, struct tracee *t);
+void hook_mmap(struct run *run, struct tracee *t);
+
+#endif
