@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "tracer/hooks.h"
+#include "tracer/vdso.h"
 
 void hook_clock(struct run *run, struct tracee *t)
 {

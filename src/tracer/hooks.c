@@ -1,4 +1,5 @@
 /* The table of hooks. */
+#include "tracer/abi.h"
 #include "tracer/hooks.h"
 
 static const struct {
