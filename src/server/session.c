@@ -162,8 +162,6 @@ static const char *on_spawn(struct session *session,
 		return "SPAWN of a task that is there";
 	if (head->parent && !(parent = find(session, head->parent)))
 		return "SPAWN by an unknown parent";
-	if (head->share & ~(uint32_t)(SPAWN_FILES | SPAWN_FS))
-		return "SPAWN with unknown share bits";
 	if (session->nworkers >= SESSION_WORKERS_MAX)
 		return "too many tasks";
 	child = worker_new(session, head->task);

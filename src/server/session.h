@@ -18,7 +18,7 @@
 #define SESSION_WORKERS_MAX 4096
 #define SESSION_BUCKETS 1024
 #define WORKER_STACK (128u << 10)
-#define WORKER_QUEUE_MAX 64
+#define WORKER_QUEUE_MAX (8u << 20) /* bytes that wait for a worker */
 
 /* The descriptors of one table that the client may name: its handles. */
 struct handles {
@@ -64,13 +64,12 @@ struct worker {
 	bool called;		/* dispatcher: last_seq is one */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;	/* mail came, started or done was set */
+	pthread_cond_t changed;	/* mail came */
 	struct mail *head;	/* owned */
 	struct mail *tail;
-	unsigned int queued;
+	size_t queued;		/* bytes of that mail */
 	unsigned int calls;	/* queued or under way */
 	pid_t tid;		/* 0 before the thread runs */
-	int started;		/* 1: its tables stand; -errno: they failed */
 	bool busy;		/* inside the call busy_seq */
 	bool cancel;		/* cancel_seq is to be given up */
 	bool exiting;		/* EXIT has come: no more replies */
@@ -96,7 +95,10 @@ void session_fail(struct session *session, uint32_t task, const char *why);
 struct worker *worker_new(struct session *session, uint32_t task);
 /* Frees a worker that is done or never had a thread. */
 void worker_free(struct worker *worker);
-/* Queues mail, which the worker owns then; -ENOBUFS when the box is full. */
+/*
+ * Queues mail, which the worker owns then. -ENOBUFS when too much waits: a
+ * tracee is blocked in its call, so only a broken client sends that much.
+ */
 int worker_post(struct worker *worker, struct mail *mail);
 /*
  * Starts the thread of child as a twin made by the calling thread, whose

@@ -22,6 +22,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,11 @@ void worker_free(struct worker *worker)
 	free(worker);
 }
 
+static size_t mail_size(const struct mail *mail)
+{
+	return sizeof(*mail) + mail->body.len;
+}
+
 int worker_post(struct worker *worker, struct mail *mail)
 {
 	int err = 0;
@@ -100,7 +106,7 @@ int worker_post(struct worker *worker, struct mail *mail)
 		else
 			worker->head = mail;
 		worker->tail = mail;
-		worker->queued++;
+		worker->queued += mail_size(mail);
 		if (mail->type == MSG_CALL)
 			worker->calls++;
 		if (mail->type == MSG_EXIT)
@@ -122,7 +128,7 @@ static struct mail *next_mail(struct worker *worker)
 	worker->head = mail->next;
 	if (!worker->head)
 		worker->tail = NULL;
-	worker->queued--;
+	worker->queued -= mail_size(mail);
 	pthread_mutex_unlock(&worker->lock);
 	return mail;
 }
@@ -198,14 +204,15 @@ static void do_call(struct worker *worker, const struct mail *mail)
 		answer(worker, &req);
 }
 
-static void set_started(struct worker *worker, int started)
-{
-	pthread_mutex_lock(&worker->lock);
-	worker->tid = gettid();
-	worker->started = started;
-	pthread_cond_broadcast(&worker->changed);
-	pthread_mutex_unlock(&worker->lock);
-}
+/*
+ * A thread that is being made. It lies with the maker: a worker that has
+ * begun may be done and freed before its maker looks again.
+ */
+struct birth {
+	struct worker *worker;
+	sem_t made;
+	int err;
+};
 
 static void set_done(struct worker *worker)
 {
@@ -234,21 +241,22 @@ static int make_tables(const struct worker *worker)
 		flags |= CLONE_FILES;
 	if (!(worker->share & SPAWN_FS))
 		flags |= CLONE_FS;
-	if (flags && unshare(flags) < 0)
-		return -errno;
-	return 1;
+	return flags && unshare(flags) < 0 ? -errno : 0;
 }
 
 static void *worker_main(void *arg)
 {
-	struct worker *worker = arg;
+	struct birth *birth = arg;
+	struct worker *worker = birth->worker;
 	struct mail *mail;
 	enum msg type;
-	int started;
+	int err;
 
-	started = make_tables(worker);
-	set_started(worker, started);
-	if (started < 0)
+	err = make_tables(worker);
+	worker->tid = gettid();
+	birth->err = err;
+	sem_post(&birth->made);
+	if (err)
 		return NULL;
 	do {
 		mail = next_mail(worker);
@@ -264,20 +272,9 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-static int wait_started(struct worker *child)
-{
-	int started;
-
-	pthread_mutex_lock(&child->lock);
-	while (!child->started)
-		pthread_cond_wait(&child->changed, &child->lock);
-	started = child->started;
-	pthread_mutex_unlock(&child->lock);
-	return started < 0 ? started : 0;
-}
-
 int worker_start(struct worker *child, struct worker *parent, uint32_t share)
 {
+	struct birth birth = { .worker = child };
 	pthread_attr_t attr;
 	pthread_t thread;
 	int err;
@@ -292,10 +289,15 @@ int worker_start(struct worker *child, struct worker *parent, uint32_t share)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, WORKER_STACK);
-	err = -pthread_create(&thread, &attr, worker_main, child);
+	sem_init(&birth.made, 0, 0);
+	err = -pthread_create(&thread, &attr, worker_main, &birth);
 	pthread_attr_destroy(&attr);
-	if (!err)
-		err = wait_started(child);
+	if (!err) {
+		while (sem_wait(&birth.made) < 0 && errno == EINTR)
+			;
+		err = birth.err;
+	}
+	sem_destroy(&birth.made);
 	if (err)
 		handles_drop(child->handles);
 	return err;
