@@ -5,6 +5,25 @@
 
 #include "base/arena.h"
 
+/* AddressSanitizer sees what lies between and behind the allocations. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#endif
+#ifdef WATCHED
+#include <sanitizer/asan_interface.h>
+#define GAP 16u
+#define HIDE(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define SHOW(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define GAP 0u
+#define HIDE(p, n) ((void)(p))
+#define SHOW(p, n) ((void)(p))
+#endif
+
 #define BLOCK_SIZE (64u << 10)
 #define ALIGN 16u
 
@@ -18,24 +37,27 @@ struct arena_block {
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct arena_block *b = arena->head;
+	size_t step;
 	void *p;
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (!b || b->size - b->used < size) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+	step = ((size + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + GAP;
+	if (!b || b->size - b->used < step) {
+		size_t room = step > BLOCK_SIZE ? step : BLOCK_SIZE;
 
 		b = malloc(sizeof(*b) + room);
 		if (!b)
 			return NULL;
+		HIDE(b->data, room);
 		b->next = arena->head;
 		b->used = 0;
 		b->size = room;
 		arena->head = b;
 	}
 	p = b->data + b->used;
-	b->used += size;
+	b->used += step;
+	SHOW(p, size);
 	memset(p, 0, size);
 	return p;
 }
@@ -48,10 +70,14 @@ void arena_reset(struct arena *arena)
 		arena->head = b->next;
 		free(b);
 	}
-	if (arena->head && arena->head->size > BLOCK_SIZE)
+	if (!arena->head)
+		return;
+	if (arena->head->size > BLOCK_SIZE) {
 		arena_free(arena);
-	else if (arena->head)
-		arena->head->used = 0;
+		return;
+	}
+	HIDE(arena->head->data, arena->head->used);
+	arena->head->used = 0;
 }
 
 void arena_free(struct arena *arena)

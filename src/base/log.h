@@ -1,4 +1,8 @@
-/* Lines to stderr, each beginning with "rsc: "; errno is kept. */
+/*
+ * Lines to stderr, each beginning with "rsc: "; errno is kept. A line is one
+ * line: control characters in it become question marks, and what is longer
+ * than 4 KiB is cut.
+ */
 #ifndef RSC_LOG_H
 #define RSC_LOG_H
 

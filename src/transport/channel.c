@@ -4,18 +4,25 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "transport/channel.h"
 
 #define BACKLOG 64
+/* How long a command may take to end after its channel is closed. */
+#define END_MS 2000
 
 struct why {
 	char *text;
@@ -36,15 +43,35 @@ static int both(struct channel *ch, int fd)
 	return 0;
 }
 
+/* A decimal number up to max and nothing else before end; or -EINVAL. */
+static int number(const char *text, const char *end, unsigned int max)
+{
+	uint64_t v = 0;
+
+	if (text == end)
+		return -EINVAL;
+	for (; text < end; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		v = v * 10 + (uint64_t)(*text - '0');
+		if (v > max)
+			return -EINVAL;
+	}
+	return (int)v;
+}
+
 /* HOST:PORT or [HOST]:PORT into its parts. */
 static int split(const char *where, char *host, size_t size, const char **port)
 {
 	const char *colon = strrchr(where, ':');
 	size_t len;
 
-	if (!colon || !colon[1])
+	if (!colon)
 		return -EINVAL;
 	*port = colon + 1;
+	/* getaddrinfo(3) takes 65536 for 0. */
+	if (number(*port, *port + strlen(*port), 65535) < 0)
+		return -EINVAL;
 	len = (size_t)(colon - where);
 	if (len >= 2 && where[0] == '[' && where[len - 1] == ']') {
 		where++;
@@ -54,7 +81,7 @@ static int split(const char *where, char *host, size_t size, const char **port)
 		return -EINVAL;
 	memcpy(host, where, len);
 	host[len] = 0;
-	return 0;
+	return strpbrk(host, "[]/@ ") ? -EINVAL : 0;
 }
 
 static int resolve(const char *url, const char *where, struct addrinfo **list,
@@ -153,10 +180,14 @@ static int tcp_listen(const char *url, const char *where, bool insecure,
 	return fd;
 }
 
-static int unix_address(struct sockaddr_un *sa, const char *path)
+static int unix_address(struct sockaddr_un *sa, const char *url,
+			const char *path, const char *what, struct why *why)
 {
-	if (!*path || strlen(path) >= sizeof(sa->sun_path))
-		return -ENAMETOOLONG;
+	if (!*path)
+		return fail(why, -EINVAL, what, url, "unix://PATH is expected");
+	if (strlen(path) >= sizeof(sa->sun_path))
+		return fail(why, -ENAMETOOLONG, what, url,
+			    "the path is longer than 107 bytes");
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
 	strcpy(sa->sun_path, path);
@@ -170,9 +201,9 @@ static int unix_connect(struct channel *ch, const char *url, const char *path,
 	int err;
 	int fd;
 
-	err = unix_address(&sa, path);
+	err = unix_address(&sa, url, path, "connect to", why);
 	if (err)
-		return fail(why, err, "connect to", url, strerror(-err));
+		return err;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
 		err = -errno;
@@ -183,28 +214,43 @@ static int unix_connect(struct channel *ch, const char *url, const char *path,
 	return both(ch, fd);
 }
 
+/* Removes a socket that nobody listens at; -EADDRINUSE when somebody does. */
+static int remove_stale(const char *path, const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int err = 0;
+	int fd;
+
+	/* connect(2) says ECONNREFUSED of any file: look what it is. */
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (const struct sockaddr *)sa, sizeof(*sa)))
+		err = -EADDRINUSE;
+	else if (errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
+	return err;
+}
+
 static int unix_listen(const char *url, const char *path, bool insecure,
 		       struct why *why)
 {
 	struct sockaddr_un sa;
-	struct channel probe;
-	struct why quiet = { (char[512]){ 0 }, 512 };
 	mode_t old;
 	int err;
 	int fd;
 
 	(void)insecure;
-	err = unix_address(&sa, path);
+	err = unix_address(&sa, url, path, "listen at", why);
 	if (err)
-		return fail(why, err, "listen at", url, strerror(-err));
-	err = unix_connect(&probe, url, path, &quiet);
-	if (!err) {
-		close(probe.in);
-		return fail(why, -EADDRINUSE, "listen at", url,
+		return err;
+	err = remove_stale(path, &sa);
+	if (err == -EADDRINUSE)
+		return fail(why, err, "listen at", url,
 			    "somebody answers there already");
-	}
-	if (err == -ECONNREFUSED)
-		unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	old = umask(0177);
 	err = 0;
@@ -220,54 +266,94 @@ static int unix_listen(const char *url, const char *path, bool insecure,
 	return fd;
 }
 
+/* Copies of two descriptors, above the standard ones. */
+static int copies(struct channel *ch, int in, int out)
+{
+	int err;
+
+	ch->child = 0;
+	ch->in = fcntl(in, F_DUPFD_CLOEXEC, 3);
+	if (ch->in < 0)
+		return -errno;
+	ch->out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+	if (ch->out >= 0)
+		return 0;
+	err = -errno;
+	close(ch->in);
+	return err;
+}
+
 static int stdio_open(struct channel *ch, const char *url, const char *rest,
 		      struct why *why)
 {
-	(void)rest;
-	ch->in = fcntl(0, F_DUPFD_CLOEXEC, 3);
-	ch->out = fcntl(1, F_DUPFD_CLOEXEC, 3);
-	ch->child = 0;
-	if (ch->in < 0 || ch->out < 0)
-		return fail(why, -errno, "open", url, strerror(errno));
-	return 0;
+	int err;
+
+	if (*rest)
+		return fail(why, -EINVAL, "open", url, "stdio: is expected");
+	err = copies(ch, 0, 1);
+	return err ? fail(why, err, "open", url, strerror(-err)) : 0;
 }
 
 static int fd_open(struct channel *ch, const char *url, const char *rest,
 		   struct why *why)
 {
-	char *end;
+	const char *comma = strchrnul(rest, ',');
 
 	ch->child = 0;
-	ch->in = (int)strtol(rest, &end, 10);
-	ch->out = *end == ',' ? (int)strtol(end + 1, &end, 10) : ch->in;
-	if (!*rest || *end || fcntl(ch->in, F_SETFD, FD_CLOEXEC) ||
-	    fcntl(ch->out, F_SETFD, FD_CLOEXEC))
+	ch->in = number(rest, comma, 1u << 30);
+	ch->out = *comma ? number(comma + 1, comma + strlen(comma), 1u << 30) :
+			   ch->in;
+	if (ch->in < 0 || ch->out < 0 || fcntl(ch->in, F_GETFD) < 0 ||
+	    fcntl(ch->out, F_GETFD) < 0)
 		return fail(why, -EBADF, "open", url,
 			    "fd:N or fd:IN,OUT of open descriptors is expected");
+	fcntl(ch->in, F_SETFD, FD_CLOEXEC);
+	fcntl(ch->out, F_SETFD, FD_CLOEXEC);
 	return 0;
+}
+
+/* The child of exec: a session of its own, no signal blocked or ignored. */
+static void run_command(int fd, const char *command)
+{
+	sigset_t none;
+
+	setsid();
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(fd, 0);
+	dup2(fd, 1);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
 }
 
 static int exec_open(struct channel *ch, const char *url, const char *command,
 		     struct why *why)
 {
+	struct channel far;
 	int pair[2];
-	pid_t pid;
+	int err;
 
+	if (!*command)
+		return fail(why, -EINVAL, "open", url,
+			    "exec:COMMAND is expected");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return fail(why, -errno, "open", url, strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		return fail(why, -errno, "open", url, strerror(errno));
-	if (!pid) {
-		setsid();
-		dup2(pair[1], 0);
-		dup2(pair[1], 1);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
+	/* One of the pair may be 0, 1 or 2 when those were closed. */
+	err = copies(&far, pair[0], pair[1]);
+	close(pair[0]);
 	close(pair[1]);
-	*ch = (struct channel){ pair[0], pair[0], pid };
-	return 0;
+	if (err)
+		return fail(why, err, "open", url, strerror(-err));
+	*ch = (struct channel){ far.in, far.in, fork() };
+	err = errno;
+	if (!ch->child)
+		run_command(far.out, command);
+	close(far.out);
+	if (ch->child > 0)
+		return 0;
+	close(far.in);
+	return fail(why, -err, "open", url, strerror(err));
 }
 
 static const struct {
@@ -328,12 +414,36 @@ int channel_accept(int fd, struct channel *ch)
 	return both(ch, got);
 }
 
+/* The end of its input ends a command; if not, signals do. */
+static void end_child(pid_t pid)
+{
+	static const int signals[] = { 0, SIGTERM, SIGKILL };
+	struct pollfd p = { .events = POLLIN };
+
+	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		if (signals[i]) {
+			log_warn("the command of exec: goes on; it gets %s",
+				 i == 1 ? "SIGTERM" : "SIGKILL");
+			kill(-pid, signals[i]);
+			kill(pid, signals[i]);
+		}
+		if (i < 2)
+			poll(&p, 1, END_MS);
+		/* Or somebody who waits for any child has had it. */
+		if (waitpid(pid, NULL, i < 2 ? WNOHANG : 0))
+			break;
+	}
+	if (p.fd >= 0)
+		close(p.fd);
+}
+
 void channel_close(struct channel *ch)
 {
 	close(ch->in);
 	if (ch->out != ch->in)
 		close(ch->out);
-	if (ch->child)
-		waitpid(ch->child, NULL, 0);
+	if (ch->child > 0)
+		end_child(ch->child);
 	*ch = (struct channel){ -1, -1, 0 };
 }

@@ -23,13 +23,17 @@ struct channel {
  */
 int channel_connect(struct channel *ch, const char *url, char *err,
 		    size_t errlen);
-/* Closes both descriptors; reaps the child. */
+/*
+ * Closes both descriptors and reaps the child, which gets a few seconds to end
+ * by itself, then SIGTERM and SIGKILL, each with a line.
+ */
 void channel_close(struct channel *ch);
 
 /*
  * Listens at url (tcp, unix). tcp without authentication is refused unless
  * the address is loopback and insecure_no_auth is set; nothing is bound then.
- * A unix socket gets mode 0600. Returns the listening fd or -errno.
+ * A unix socket gets mode 0600; one that nobody answers at is replaced, any
+ * other file is left alone. Returns the listening fd or -errno.
  */
 int channel_listen(const char *url, bool insecure_no_auth, char *err,
 		   size_t errlen);
