@@ -23,6 +23,7 @@
 #include "call/types.h"
 
 #define NR_MAX 512
+#define NAMES 1024 /* a power of two, more than twice the rows */
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Field lists: EACH(m, c, x, y, ...) is m(c, x) m(c, y) ... */
@@ -162,10 +163,28 @@ const struct legacy legacy_table[] = {
 #undef LEGACY
 const size_t legacy_count = ARRAY_SIZE(legacy_table);
 
-/* Rows by number, plus one; 0 is no row. Filled once. */
+_Static_assert(ARRAY_SIZE(call_table) * 2 <= NAMES, "room for names");
+
+/* Rows by number and by name, plus one; 0 is no row. Filled once. */
 static uint16_t call_index[NR_MAX];
+static uint16_t name_index[NAMES];
 static uint16_t legacy_index[NR_MAX];
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+
+/* The slot of a row with that name, or the free one where it would be. */
+static uint16_t *name_slot(const char *name)
+{
+	uint32_t hash = 2166136261u;
+	const char *c;
+	uint16_t *slot;
+
+	for (c = name; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	do {
+		slot = &name_index[hash++ % NAMES];
+	} while (*slot && strcmp(call_table[*slot - 1].name, name));
+	return slot;
+}
 
 static void index_fill(void)
 {
@@ -173,6 +192,7 @@ static void index_fill(void)
 	int nr;
 
 	for (i = 0; i < call_count; i++) {
+		*name_slot(call_table[i].name) = i + 1;
 		nr = ARCH_NR(&call_table[i]);
 		if (nr >= 0 && nr < NR_MAX)
 			call_index[nr] = i + 1;
@@ -191,12 +211,11 @@ const struct call *call_by_id(unsigned int id)
 
 const struct call *call_by_name(const char *name)
 {
-	size_t i;
+	uint16_t row;
 
-	for (i = 0; i < call_count; i++)
-		if (!strcmp(call_table[i].name, name))
-			return &call_table[i];
-	return NULL;
+	pthread_once(&index_once, index_fill);
+	row = *name_slot(name);
+	return row ? &call_table[row - 1] : NULL;
 }
 
 const struct call *call_by_nr(long nr)

@@ -35,6 +35,7 @@ static void answer(struct run *run, struct tracee *t)
 {
 	then_fn then = t->then;
 
+	tracee_answered(run, t);
 	if (t->state == T_PARKED) {
 		park_answer(run, t);
 		return;
@@ -50,6 +51,7 @@ void ask(struct run *run, struct tracee *t, then_fn then)
 	t->req.task = t->task;
 	t->req.seq = ++t->seq;
 	t->state = T_ASKING;
+	tracee_asks(run, t);
 	t->then = then;
 	if (run->lost) {
 		t->req.ret = -EIO;
@@ -119,7 +121,7 @@ void link_lost(struct run *run, const char *why)
 	log_err("the connection to the server is lost: %s; forwarded calls fail with EIO from now on",
 		why);
 again:
-	for (t = run->tracees; t; t = t->next) {
+	for (t = run->tracees; t; t = t->by_pid.next) {
 		if (!waits(t))
 			continue;
 		t->req.ret = -EIO;

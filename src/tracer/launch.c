@@ -165,7 +165,8 @@ int launch(struct run *run, char **argv)
 	}
 	raise_limit();
 	t = run->tracees;
-	t->pid = pid;
+	if (tracee_set_pid(run, t, pid))
+		return -ENOMEM;
 	t->tgid = pid;
 	t->started = true;
 	t->launching = true;

@@ -2,14 +2,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,7 +94,10 @@ static void on_clone(struct run *run, struct tracee *parent)
 		kill((pid_t)pid, SIGKILL);
 		return;
 	}
-	t->task = ++run->last_task;
+	if (tracee_name_task(run, t)) {
+		kill((pid_t)pid, SIGKILL);
+		return;
+	}
 	tell_spawn(run, t, parent->task, share);
 	if (t->state == T_HELD)
 		start_child(t);
@@ -159,12 +160,12 @@ static void on_exec(struct run *run, struct tracee *t)
 			pid_t pid = t->pid;
 
 			tracee_gone(run, t);
-			other->pid = pid;
+			tracee_set_pid(run, other, pid);
 			t = other;
 		}
 	}
 again:
-	for (other = run->tracees; other; other = other->next) {
+	for (other = run->tracees; other; other = other->by_pid.next) {
 		if (other == t || other->tgid != t->tgid)
 			continue;
 		tracee_gone(run, other);
@@ -179,8 +180,7 @@ again:
 		uint32_t was = t->task;
 		struct tracee old_name = { .task = was };
 
-		if (own) {
-			t->task = ++run->last_task;
+		if (own && !tracee_name_task(run, t)) {
 			t->seq = 0;
 			tell_spawn(run, t, was, SPAWN_FS);
 			tell_exit(run, &old_name);
@@ -297,6 +297,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 			tell_cancel(run, t);
 		t->rejoin = false;
 		t->exiting = true;
+		tracee_answered(run, t);
 		placeholder_drop(run, t);
 		exit_more(run, t);
 		return;
@@ -343,39 +344,27 @@ static void on_wait(struct run *run, pid_t pid, int status)
 
 void loop(struct run *run)
 {
-	struct pollfd fds[3];
-	sigset_t set;
-	int sfd;
+	int status = 0;
+	pid_t pid = 0;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	while (run->tracees) {
-		struct signalfd_siginfo info;
-		int status;
-		pid_t pid;
-
-		while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+		switch (wait_event(run, &pid, &status)) {
+		case EVENT_STOP:
 			on_wait(run, pid, status);
-		if (pid < 0 && errno == ECHILD)
-			break;
-		fds[0] = (struct pollfd){ .fd = sfd, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = run->lost ? -1 :
-							    run->channel.in,
-					  .events = POLLIN };
-		fds[2] = (struct pollfd){ .fd = run->listener,
-					  .events = POLLIN };
-		if (!run->tracees || poll(fds, 3, park_slow(run)) < 0)
 			continue;
-		if (fds[0].revents)
-			while (read(sfd, &info, sizeof(info)) > 0)
-				;
-		if (fds[1].revents)
+		case EVENT_REPLY:
 			take_replies(run);
-		if (fds[2].revents & POLLIN)
+			continue;
+		case EVENT_PLACE:
 			placeholder_event(run);
+			continue;
+		case EVENT_NONE:
+			continue;
+		case EVENT_END:
+			break;
+		}
+		break;
 	}
-	close(sfd);
 	while (run->tracees)
 		tracee_gone(run, run->tracees);
 }

@@ -33,25 +33,27 @@ static long long age(const struct tracee *t, const struct timespec *now)
 int park_slow(struct run *run)
 {
 	struct timespec now;
+	struct tracee *next;
 	struct tracee *t;
-	int wait = -1;
 
+	if (!run->asking)
+		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	for (t = run->tracees; t; t = t->next) {
-		if (t->state != T_ASKING || t->exiting)
+	for (t = run->asking; t; t = next) {
+		next = t->ask_next;
+		if (t->exiting)
 			continue;
-		if (age(t, &now) < SLOW_NSEC) {
-			wait = 1;
-			continue;
-		}
+		if (age(t, &now) < SLOW_NSEC)
+			return 1;
+		tracee_asks_no_more(run, t);
 		if (arch_put_wait(t->pid))
-			continue;
+			continue;	/* it is being killed */
 		t->state = T_PARKED;
 		t->answered = false;
 		t->signal = 0;
 		ptrace(PTRACE_CONT, t->pid, 0, 0);
 	}
-	return wait;
+	return -1;
 }
 
 static bool is_caught(pid_t pid, int sig)

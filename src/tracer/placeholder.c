@@ -130,6 +130,7 @@ void placeholder_drop(struct run *run, struct tracee *t)
 	if (t->new_handle >= 0)
 		tell_close(run, t, t->new_handle);
 	t->new_handle = -1;
+	tracee_places(run, t, false);
 	if (t->placeholder >= 0)
 		close(t->placeholder);
 	t->placeholder = -1;
@@ -165,6 +166,7 @@ void placeholder_put(struct run *run, struct tracee *t)
 		return;
 	}
 	t->state = T_PLACING;
+	tracee_places(run, t, true);
 	t->then = NULL;
 	go(t);
 }
@@ -177,6 +179,7 @@ static void placed(struct run *run, struct tracee *t, int fd)
 	t->placeholder = -1;
 	t->new_handle = -1;
 	t->state = T_RUNNING;
+	tracee_places(run, t, false);
 	if (files_set(t->files, fd, handle, t->remote)) {
 		log_err("out of memory: descriptor %d is lost", fd);
 		tell_close(run, t, handle);

@@ -222,7 +222,8 @@ static int root_context(struct run *run, const struct settings *set)
 	if (!t->files || !t->fs || !getcwd(here, sizeof(here)))
 		return -ENOMEM;
 	t->fs->refs = 1;
-	t->task = ++run->last_task;
+	if (tracee_name_task(run, t))
+		return -ENOMEM;
 	tell_spawn(run, t, 0, 0);
 	if (!run->selected[call_by_name("chdir")->id])
 		return 0;
@@ -319,7 +320,7 @@ int run_main(int argc, char **argv)
 	sigaddset(&block, SIGTSTP);
 	sigaddset(&block, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &block, NULL);
-	if (launch(&run, argv + first))
+	if (wait_init(&run) || launch(&run, argv + first))
 		return 125;
 	loop(&run);
 	channel_close(&run.channel);

@@ -280,7 +280,6 @@ void stop_seccomp(struct run *run, struct tracee *t)
 {
 	hook_fn hook;
 
-	run->stops += !t->launching;
 	if (t->rejoin) {
 		then_fn then = t->then;
 
@@ -304,6 +303,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
+	run->stops++;
 	canonical(t);
 	memset(&t->req, 0, sizeof(t->req));
 	t->path[0] = 0;

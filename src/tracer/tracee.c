@@ -1,7 +1,11 @@
-/* The set of tracees. */
+/* The set of tracees, found by thread id and by their name on the wire. */
+#define HASH_NONFATAL_OOM 1
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "tracer/tracee.h"
 
@@ -9,8 +13,7 @@ struct tracee *tracee_find(struct run *run, pid_t pid)
 {
 	struct tracee *t;
 
-	for (t = run->tracees; t && t->pid != pid; t = t->next)
-		;
+	HASH_FIND(by_pid, run->tracees, &pid, sizeof(pid), t);
 	return t;
 }
 
@@ -18,8 +21,7 @@ struct tracee *tracee_by_task(struct run *run, uint32_t task)
 {
 	struct tracee *t;
 
-	for (t = run->tracees; t && t->task != task; t = t->next)
-		;
+	HASH_FIND(by_task, run->tasks, &task, sizeof(task), t);
 	return t;
 }
 
@@ -34,19 +36,77 @@ struct tracee *tracee_new(struct run *run, pid_t pid)
 	t->fill_fd = -1;
 	t->new_handle = -1;
 	t->placeholder = -1;
-	t->next = run->tracees;
-	run->tracees = t;
+	HASH_ADD(by_pid, run->tracees, pid, sizeof(t->pid), t);
+	if (!t->by_pid.tbl) {
+		free(t);
+		return NULL;
+	}
+	run->ntracees++;
 	return t;
+}
+
+int tracee_set_pid(struct run *run, struct tracee *t, pid_t pid)
+{
+	HASH_DELETE(by_pid, run->tracees, t);
+	t->pid = pid;
+	HASH_ADD(by_pid, run->tracees, pid, sizeof(t->pid), t);
+	return t->by_pid.tbl ? 0 : -ENOMEM;
+}
+
+int tracee_name_task(struct run *run, struct tracee *t)
+{
+	if (t->by_task.tbl)
+		HASH_DELETE(by_task, run->tasks, t);
+	t->task = ++run->last_task;
+	HASH_ADD(by_task, run->tasks, task, sizeof(t->task), t);
+	return t->by_task.tbl ? 0 : -ENOMEM;
+}
+
+void tracee_asks(struct run *run, struct tracee *t)
+{
+	if (!t->outstanding)
+		run->outstanding++;
+	t->outstanding = true;
+	tracee_asks_no_more(run, t);
+	t->asking = true;
+	run->nasking++;
+	DL_APPEND2(run->asking, t, ask_prev, ask_next);
+}
+
+void tracee_asks_no_more(struct run *run, struct tracee *t)
+{
+	if (!t->asking)
+		return;
+	t->asking = false;
+	run->nasking--;
+	DL_DELETE2(run->asking, t, ask_prev, ask_next);
+}
+
+void tracee_answered(struct run *run, struct tracee *t)
+{
+	if (t->outstanding)
+		run->outstanding--;
+	t->outstanding = false;
+	tracee_asks_no_more(run, t);
+}
+
+void tracee_places(struct run *run, struct tracee *t, bool places)
+{
+	run->placing += places;
+	run->placing -= t->placing;
+	t->placing = places;
 }
 
 void tracee_gone(struct run *run, struct tracee *t)
 {
-	struct tracee **p;
-
-	for (p = &run->tracees; *p && *p != t; p = &(*p)->next)
-		;
-	if (*p)
-		*p = t->next;
+	tracee_answered(run, t);
+	tracee_places(run, t, false);
+	if (t->by_pid.tbl) {
+		HASH_DELETE(by_pid, run->tracees, t);
+		run->ntracees--;
+	}
+	if (t->by_task.tbl)
+		HASH_DELETE(by_task, run->tasks, t);
 	if (t->task)
 		tell_exit(run, t);
 	if (t->fill_fd >= 0)

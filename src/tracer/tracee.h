@@ -17,9 +17,11 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
+#include <uthash.h>
 
 #include "arch/arch.h"
 #include "base/arena.h"
@@ -59,7 +61,10 @@ struct fs {
 typedef void (*then_fn)(struct run *run, struct tracee *t);
 
 struct tracee {
-	struct tracee *next;
+	UT_hash_handle by_pid;
+	UT_hash_handle by_task;
+	struct tracee *ask_prev;	/* in run->asking */
+	struct tracee *ask_next;
 	pid_t pid;		/* the thread's id */
 	pid_t tgid;
 	uint32_t task;		/* its name on the wire */
@@ -87,6 +92,9 @@ struct tracee {
 	struct kept kept[SIGNALS_KEPT];
 	unsigned int nkept;
 	int signal;		/* held back while parked, or 0 */
+	bool outstanding;	/* it has asked, its reply is not here */
+	bool placing;		/* it waits for a placeholder */
+	bool asking;		/* the same, and it is stopped: in run->asking */
 	bool answered;		/* parked, and its reply is here */
 	bool rejoin;		/* its call is made again for the reply */
 	bool started;		/* its first stop was seen */
@@ -101,8 +109,27 @@ struct stats {
 	uint64_t nsec;
 };
 
+/* wait.c's own. */
+struct waiting {
+	bool stale;		/* the signalfd may have no news */
+	bool watched;		/* the watcher runs */
+	bool woken;		/* by the watcher: look at everything */
+	unsigned int in_a_row;	/* stops since the channel was looked at */
+	long long since;	/* ms; BUSY_STOPS ago */
+	pid_t tid;		/* the tracer's own thread */
+	atomic_uint stops;
+	atomic_bool sleeps;	/* the tracer is in waitpid */
+	atomic_bool lost;	/* the link is */
+};
+
 struct run {
-	struct tracee *tracees;
+	struct tracee *tracees;		/* hash by_pid */
+	struct tracee *tasks;		/* hash by_task */
+	struct tracee *asking;		/* list; who asked first is first */
+	unsigned int ntracees;
+	unsigned int nasking;
+	unsigned int placing;		/* who waits for a placeholder */
+	unsigned int outstanding;	/* replies that will come */
 	struct routes routes;
 	bool *selected;			/* owned, by wire id */
 	struct stats *stats;		/* owned, by wire id */
@@ -114,6 +141,8 @@ struct run {
 	uint64_t unknown_requests;	/* of ioctl and fcntl */
 	struct channel channel;
 	int listener;			/* owned: of placeholders, or -1 */
+	int sigchld;			/* owned signalfd */
+	struct waiting wait;
 	struct buf in;			/* bytes come from the server */
 	struct buf out;			/* a frame under construction */
 	const char *server_name;
@@ -239,6 +268,16 @@ hook_fn hook_of(const struct call *call);
 struct tracee *tracee_find(struct run *run, pid_t pid);
 struct tracee *tracee_by_task(struct run *run, uint32_t task);
 struct tracee *tracee_new(struct run *run, pid_t pid);
+/* The tracee has another thread id; 0 or -ENOMEM. */
+int tracee_set_pid(struct run *run, struct tracee *t, pid_t pid);
+/* Gives it a fresh name on the wire; 0 or -ENOMEM. */
+int tracee_name_task(struct run *run, struct tracee *t);
+/* It has asked; it asks no more, but waits otherwise; its reply is here. */
+void tracee_asks(struct run *run, struct tracee *t);
+void tracee_asks_no_more(struct run *run, struct tracee *t);
+void tracee_answered(struct run *run, struct tracee *t);
+/* It waits for a placeholder, or does no more. */
+void tracee_places(struct run *run, struct tracee *t, bool places);
 /* Gives up its share of everything; tells the server. Frees t. */
 void tracee_gone(struct run *run, struct tracee *t);
 struct fs *fs_copy(const struct fs *fs);
@@ -258,6 +297,22 @@ void print_call(struct run *run, struct tracee *t, int64_t ret,
 		const char *side);
 /* -c: the table, or one JSON object. */
 void print_summary(const struct run *run);
+
+/* ---- wait.c ---- */
+
+/* SIGCHLD is blocked; 0 or -errno. */
+int wait_init(struct run *run);
+
+enum event {
+	EVENT_NONE,
+	EVENT_STOP,	/* or death: *pid and *status as waitpid gives them */
+	EVENT_REPLY,	/* the channel can be read */
+	EVENT_PLACE,	/* the listener can be read */
+	EVENT_END,	/* nobody is left */
+};
+
+/* Waits for what comes next. */
+enum event wait_event(struct run *run, pid_t *pid, int *status);
 
 /* ---- launch.c, loop.c ---- */
 
