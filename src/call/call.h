@@ -97,10 +97,16 @@ enum flag_set {
 	FL_PLAIN, /* the same bits on both */
 };
 
+/* What an ARG_UINT means beyond its bits. */
+enum uint_type {
+	UI_NONE,
+	UI_OFFSET, /* place in the file where the buffer goes */
+};
+
 struct arg {
 	uint8_t kind; /* enum arg_kind */
 	uint8_t len;  /* index of the length argument */
-	uint8_t type; /* enum struct_type or enum flag_set */
+	uint8_t type; /* enum struct_type, flag_set or uint_type */
 	uint8_t link; /* of FLAGS: enum link_rule */
 	uint32_t bit; /* of that rule */
 };

@@ -94,6 +94,7 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define NONE { .kind = ARG_NONE }
 #define INT { .kind = ARG_INT }
 #define UINT { .kind = ARG_UINT }
+#define OFFSET { .kind = ARG_UINT, .type = UI_OFFSET }
 #define FLAGS { .kind = ARG_FLAGS, .type = FL_PLAIN }
 #define FLAGS_LINK(rule, mask)                                                 \
 	{ .kind = ARG_FLAGS, .type = FL_PLAIN, .link = rule, .bit = mask }

@@ -33,10 +33,14 @@ static int fetch_bytes(struct tracee *t, struct value *v, size_t len)
 	return memory_read(t->pid, v->num, v->data, len);
 }
 
-/* The iovec array of an argument; *total is cut at VALUE_BYTES_MAX. */
+/*
+ * The iovec array of an argument, from byte t->at on; *total is cut at
+ * VALUE_BYTES_MAX, and t->more says so.
+ */
 static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
 		     struct iovec **iov, size_t *total)
 {
+	size_t skip = t->at;
 	int err;
 
 	if (count > IOV_COUNT_MAX)
@@ -49,14 +53,19 @@ static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
 		return err;
 	*total = 0;
 	for (size_t i = 0; i < count; i++) {
-		size_t len = (*iov)[i].iov_len;
+		struct iovec *here = &(*iov)[i];
+		size_t past = here->iov_len < skip ? here->iov_len : skip;
 
-		if ((ssize_t)len < 0)
+		if ((ssize_t)here->iov_len < 0)
 			return -EINVAL;
-		if (len > VALUE_BYTES_MAX - *total)
-			len = VALUE_BYTES_MAX - *total;
-		(*iov)[i].iov_len = len;
-		*total += len;
+		here->iov_base = (char *)here->iov_base + past;
+		here->iov_len -= past;
+		skip -= past;
+		if (here->iov_len > VALUE_BYTES_MAX - *total) {
+			here->iov_len = VALUE_BYTES_MAX - *total;
+			t->more = true;
+		}
+		*total += here->iov_len;
 	}
 	return 0;
 }
@@ -86,19 +95,24 @@ static int gather(struct tracee *t, struct value *v, uint64_t count)
 }
 
 /*
- * A length of a buffer: cut, and the scalar that says it with it. The kernel
- * takes an int from the register's lower half; a negative one is its error.
+ * What is to be moved of a buffer from byte t->at on: its address, and the
+ * scalar that says its length, which is cut. The kernel takes an int from the
+ * register's lower half; a negative one is its error.
  */
-static size_t cut(struct req *req, const struct arg *arg)
+static size_t cut(struct tracee *t, struct value *v, const struct arg *arg)
 {
-	uint64_t *len = &req->val[arg->len].num;
+	uint64_t *len = &t->req.val[arg->len].num;
 
-	if (req->call->arg[arg->len].kind == ARG_INT)
+	if (t->call->arg[arg->len].kind == ARG_INT)
 		*len = (uint64_t)(int64_t)(int32_t)*len;
-	if (req->call->arg[arg->len].kind == ARG_INT && (int64_t)*len < 0)
+	if (t->call->arg[arg->len].kind == ARG_INT && (int64_t)*len < 0)
 		return 0;
-	if (*len > VALUE_BYTES_MAX)
+	v->num += t->at;
+	*len -= t->at;
+	if (*len > VALUE_BYTES_MAX) {
 		*len = VALUE_BYTES_MAX;
+		t->more = true;
+	}
 	return *len;
 }
 
@@ -110,8 +124,11 @@ static int fetch_value(struct tracee *t, unsigned int i)
 	struct iovec *iov;
 
 	switch ((enum arg_kind)arg->kind) {
-	case ARG_NONE:
 	case ARG_UINT:
+		if (arg->type == UI_OFFSET && (int64_t)v->num >= 0)
+			v->num += t->at;
+		return 0;
+	case ARG_NONE:
 	case ARG_FLAGS:
 		return 0;
 	case ARG_INT:
@@ -135,12 +152,12 @@ static int fetch_value(struct tracee *t, unsigned int i)
 	case ARG_IN:
 		if (!v->num)
 			return t->req.val[arg->len].num ? -EFAULT : 0;
-		return fetch_bytes(t, v, cut(&t->req, arg));
+		return fetch_bytes(t, v, cut(t, v, arg));
 	case ARG_IOV_IN:
 		return gather(t, v, t->req.val[arg->len].num);
 	case ARG_OUT:
 	case ARG_OUT_ALL:
-		v->len = v->num ? cut(&t->req, arg) : 0;
+		v->len = v->num ? cut(t, v, arg) : 0;
 		return 0;
 	case ARG_IOV_OUT:
 		return fetch_iov(t, v->num, t->req.val[arg->len].num, &iov,
@@ -162,6 +179,7 @@ static int fetch_value(struct tracee *t, unsigned int i)
 int fetch(struct tracee *t)
 {
 	t->req.call = t->call;
+	t->more = false;
 	for (unsigned int i = 0; i < CALL_ARGS; i++)
 		t->req.val[i].num = t->arg[i];
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {

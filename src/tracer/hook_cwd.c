@@ -1,4 +1,4 @@
-/* The working directory, which lies on either side. */
+/* The working directory, which lies on either side; the umask, on both. */
 #include <errno.h>
 #include <string.h>
 
@@ -96,4 +96,25 @@ void hook_getcwd(struct run *run, struct tracee *t)
 		let_go(run, t);
 	else
 		forward(run, t);
+}
+
+static void umask_done(struct run *run, struct tracee *t)
+{
+	finish_exit(run, t, t->regs.ret);
+}
+
+static void umask_answered(struct run *run, struct tracee *t)
+{
+	if (t->req.ret < 0)
+		finish_skip(run, t, t->req.ret);
+	else
+		let_go_then(run, t, umask_done);
+}
+
+void hook_umask(struct run *run, struct tracee *t)
+{
+	if (fetch(t))
+		let_go(run, t);
+	else
+		ask(run, t, umask_answered);
 }

@@ -21,6 +21,7 @@ static const struct {
 	{ "getcwd", hook_getcwd },
 	{ "ioctl", hook_ioctl },
 	{ "mmap", hook_mmap },
+	{ "umask", hook_umask },
 };
 
 hook_fn hook_of(const struct call *call)

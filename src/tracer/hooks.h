@@ -19,5 +19,6 @@ void hook_fcntl(struct run *run, struct tracee *t);
 void hook_getcwd(struct run *run, struct tracee *t);
 void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);
+void hook_umask(struct run *run, struct tracee *t);
 
 #endif

@@ -268,6 +268,15 @@ static void on_exit_stop(struct run *run, struct tracee *t)
 	then(run, t);
 }
 
+void group_stop(struct run *run, struct tracee *t, int sig)
+{
+	bool job = sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+
+	ptrace(PTRACE_LISTEN, t->pid, 0, 0);
+	if (job && t->pid == run->child && getpgid(t->pid) == getpgrp())
+		raise(SIGSTOP);
+}
+
 static void on_stop(struct run *run, struct tracee *t, int status)
 {
 	int event = status >> 16;
@@ -307,7 +316,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 							 PTRACE_CONT,
 			       t->pid, 0, 0);
 		else
-			ptrace(PTRACE_LISTEN, t->pid, 0, 0);
+			group_stop(run, t, sig);
 		return;
 	default:
 		break;

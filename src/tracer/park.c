@@ -81,14 +81,15 @@ static void complete(struct run *run, struct tracee *t)
 	int err;
 
 	t->state = T_RUNNING;
-	if (t->then != finish_reply) {
+	if (t->then != finish_reply || t->more) {
 		t->rejoin = true;
 		arch_wait_again(t->pid, &t->regs);
 		return;
 	}
 	t->then = NULL;
 	err = store(t);
-	ret = err ? err : ret;
+	ret = whole_result(t, err ? err : ret);
+	raise_for(t, ret);
 	account(run, t, ret);
 	arch_wait_result(t->pid, &t->regs, ret);
 	arena_reset(&t->arena);
@@ -100,8 +101,8 @@ static void complete(struct run *run, struct tracee *t)
  */
 static int complete_before_handler(struct run *run, struct tracee *t, int sig)
 {
-	if (t->req.ret != -EINTR) {
-		if (t->then != finish_reply && signal_keep(t))
+	if (t->req.ret != -EINTR || t->at) {
+		if ((t->then != finish_reply || t->more) && signal_keep(t))
 			sig = 0;
 		complete(run, t);
 		return sig;
@@ -134,7 +135,10 @@ void park_stop(struct run *run, struct tracee *t, int event, int sig)
 	if (event == PTRACE_EVENT_STOP) {
 		if (t->answered)
 			complete(run, t);
-		ptrace(group ? PTRACE_LISTEN : PTRACE_CONT, t->pid, 0, 0);
+		if (group)
+			group_stop(run, t, sig);
+		else
+			ptrace(PTRACE_CONT, t->pid, 0, 0);
 		return;
 	}
 	if (event) {

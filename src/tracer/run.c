@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,6 +215,7 @@ static int root_context(struct run *run, const struct settings *set)
 	struct tracee *t = tracee_new(run, 0);
 	char here[PATH_MAX];
 	const char *try[2];
+	mode_t mask;
 
 	if (!t)
 		return -ENOMEM;
@@ -225,6 +227,11 @@ static int root_context(struct run *run, const struct settings *set)
 	if (tracee_name_task(run, t))
 		return -ENOMEM;
 	tell_spawn(run, t, 0, 0);
+	mask = umask(0);
+	umask(mask);
+	t->req = (struct req){ .call = call_by_name("umask") };
+	t->req.val[0].num = mask;
+	tell(run, t, &t->req);
 	if (!run->selected[call_by_name("chdir")->id])
 		return 0;
 	try[0] = set->cwd ? set->cwd : here;
@@ -324,6 +331,11 @@ int run_main(int argc, char **argv)
 		return 125;
 	loop(&run);
 	channel_close(&run.channel);
+	/* What came meanwhile was the program's. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_UNBLOCK, &block, NULL);
 	return finish(&run);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "tracer/memory.h"
@@ -71,12 +73,59 @@ void finish_exit(struct run *run, struct tracee *t, int64_t ret)
 		cont(t, PTRACE_CONT);
 }
 
+int64_t whole_result(const struct tracee *t, int64_t ret)
+{
+	if (!t->at)
+		return ret;
+	/* What was done is the result; the error comes again. */
+	return ret > 0 ? ret + (int64_t)t->at : (int64_t)t->at;
+}
+
+/*
+ * Calls on regular files move all they are asked to, and so does a write that
+ * may block: their parts are one call. A read of anything else gives what is
+ * there.
+ */
+static bool goes_on(const struct tracee *t, int64_t ret)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	bool file;
+
+	if (!t->more || ret != VALUE_BYTES_MAX || !e)
+		return false;
+	file = (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_FILE;
+	return file || t->call->arg[1].kind == ARG_IN ||
+	       t->call->arg[1].kind == ARG_IOV_IN;
+}
+
 void finish_reply(struct run *run, struct tracee *t)
 {
+	int64_t ret = t->req.ret;
 	int err;
 
 	err = store(t);
-	finish_skip(run, t, err ? err : t->req.ret);
+	if (err)
+		ret = err;
+	if (goes_on(t, ret)) {
+		t->at += (uint64_t)ret;
+		arena_reset(&t->arena);
+		err = fetch(t);
+		if (!err) {
+			ask(run, t, finish_reply);
+			return;
+		}
+		ret = err;
+	}
+	ret = whole_result(t, ret);
+	raise_for(t, ret);
+	finish_skip(run, t, ret);
+}
+
+void raise_for(struct tracee *t, int64_t ret)
+{
+	if (ret == -EPIPE && t->call->ret == RET_LEN &&
+	    !(t->call->classes & C_NETWORK))
+		syscall(SYS_tgkill, t->tgid, t->pid, SIGPIPE);
 }
 
 /* True when at least one number below RLIMIT_NOFILE is free. */
@@ -307,6 +356,8 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	canonical(t);
 	memset(&t->req, 0, sizeof(t->req));
 	t->path[0] = 0;
+	t->at = 0;
+	t->more = false;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	if (!t->call) {
 		run->unknown_calls++;

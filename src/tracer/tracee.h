@@ -84,6 +84,8 @@ struct tracee {
 	uint64_t loader_lo;	/* text of PT_INTERP */
 	uint64_t loader_hi;
 	int new_handle;		/* opened, its placeholder not yet there */
+	uint64_t at;		/* of a long transfer: bytes that are done */
+	bool more;		/* of a long transfer: this is not the last part */
 	int64_t result;		/* to put in at the exit stop */
 	int fill_fd;		/* placeholder being filled, or -1 */
 	uint64_t fill_at;
@@ -250,8 +252,15 @@ void forward(struct run *run, struct tracee *t);
  * mixture is EINVAL (EXDEV for a clone of a file).
  */
 void by_fd(struct run *run, struct tracee *t);
-/* A reply's plain end: store and skip. */
+/*
+ * A reply's plain end: store, ask for the next part of a long transfer, or
+ * skip.
+ */
 void finish_reply(struct run *run, struct tracee *t);
+/* The result of t's call, whose last part ended with ret. */
+int64_t whole_result(const struct tracee *t, int64_t ret);
+/* Raises the signal that goes with a result: SIGPIPE. */
+void raise_for(struct tracee *t, int64_t ret);
 /* Counts and prints the call that returned ret. */
 void account(struct run *run, struct tracee *t, int64_t ret);
 /* At an exit stop: the program goes on and sees ret. */
@@ -318,6 +327,12 @@ enum event wait_event(struct run *run, pid_t *pid, int *status);
 
 /* Starts the program under trace; 0 or -errno with a line on stderr. */
 int launch(struct run *run, char **argv);
+/*
+ * t is in a group stop by sig (ptrace(2)): it stays there. When it is the
+ * program itself, stopped from the terminal, rsc stops with it, so that the
+ * shell sees its job stop; both go on with the shell's SIGCONT.
+ */
+void group_stop(struct run *run, struct tracee *t, int sig);
 /* Until every tracee is gone. */
 void loop(struct run *run);
 
