@@ -122,6 +122,33 @@ static int name_of(int fd, char *text, size_t size)
 	return 0;
 }
 
+int path_begin_at(struct place *place, int fd, const char *rest, bool at)
+{
+	char text[PATH_MAX];
+	int err;
+
+	path_begin(place, fd, rest);
+	if (at && *rest)
+		return 0;
+	if (at) {
+		snprintf(place->text, sizeof(place->text), "thread-self/fd/%d",
+			 fd);
+		place->dirfd = proc_fd;
+		place->magic = true;
+	} else {
+		err = name_of(fd, text, sizeof(text));
+		if (err)
+			return err;
+		if (snprintf(place->text, sizeof(place->text), "%s%s%s", text,
+			     *rest ? "/" : "", rest) >=
+		    (int)sizeof(place->text))
+			return -ENAMETOOLONG;
+		place->dirfd = AT_FDCWD;
+	}
+	place->path = place->text;
+	return 0;
+}
+
 /* Is dir the directory of a process, or thread, that runs our executable? */
 static bool is_rsc(const char *dir)
 {
@@ -315,6 +342,9 @@ int path_guard(struct place *place, bool nofollow, bool stat_only)
 	int err;
 	int fd;
 
+	/* A client's own descriptor was checked when it came to be. */
+	if (place->magic)
+		return 0;
 	for (links = 0; links < LINKS_MAX; links++) {
 		fd = walk(place, place->path, nofollow);
 		if (fd >= 0) {
@@ -344,33 +374,29 @@ struct open_how path_how(uint64_t flags, uint64_t mode)
 	return how;
 }
 
-int path_open(int dirfd, const char *path, const struct open_how *how)
+int path_open(struct place *place, const struct open_how *how)
 {
 	bool nofollow = how->flags & O_NOFOLLOW ||
 			(how->flags & (O_CREAT | O_EXCL)) ==
 				(O_CREAT | O_EXCL);
 	uint64_t flags = how->flags | O_CLOEXEC;
+	const char *path = place->path;
 	uint64_t resolve = how->resolve;
-	struct place place;
 	int err;
 	int fd;
 
 	if (!(flags & O_PATH))
 		flags |= O_NOCTTY;
-	path_begin(&place, dirfd, path);
-	place.resolve = how->resolve & ~(uint64_t)RESOLVE_CACHED;
-	err = path_guard(&place, nofollow, false);
-	if (err) {
-		path_end(&place);
+	place->resolve = how->resolve & ~(uint64_t)RESOLVE_CACHED;
+	err = path_guard(place, nofollow, false);
+	if (err)
 		return err;
-	}
-	if (!place.magic)
+	if (!place->magic)
 		resolve |= no_magic(resolve);
-	fd = openat2_fd(place.dirfd, place.path, flags, how->mode, resolve);
+	fd = openat2_fd(place->dirfd, place->path, flags, how->mode, resolve);
 	/* Somebody may have exchanged a link since it was checked. */
 	err = fd < 0 ? fd : check(fd, path, false);
 	if (err && fd >= 0)
 		close(fd);
-	path_end(&place);
 	return err ? err : fd;
 }

@@ -27,6 +27,12 @@ struct place {
 int path_init(void);
 
 void path_begin(struct place *place, int dirfd, const char *path);
+/*
+ * The place that rest names below fd, or fd itself when rest is empty, as
+ * /proc/self/fd does for a program. Without at, by a name from the root for a
+ * call that takes no directory. 0 or -errno.
+ */
+int path_begin_at(struct place *place, int fd, const char *rest, bool at);
 void path_end(struct place *place);
 /*
  * Resolves place: 0 when the call may go there (also when nothing is there:
@@ -36,10 +42,10 @@ void path_end(struct place *place);
  */
 int path_guard(struct place *place, bool nofollow, bool stat_only);
 /*
- * openat2(2) by way of the guard, always close-on-exec and without a
- * controlling terminal: a descriptor or -errno.
+ * openat2(2) of a place by way of the guard, always close-on-exec and without
+ * a controlling terminal: a descriptor or -errno.
  */
-int path_open(int dirfd, const char *path, const struct open_how *how);
+int path_open(struct place *place, const struct open_how *how);
 /* The openat2(2) that is openat(2) with these flags and mode. */
 struct open_how path_how(uint64_t flags, uint64_t mode);
 

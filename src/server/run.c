@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/in6.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -114,6 +115,28 @@ static int64_t dirfd_of(const struct run *run, unsigned int i)
 	return owns(run, fd) ? fd : -EBADF;
 }
 
+/*
+ * A path begins. /proc/self/fd/N is the client's way to name its handle N; the
+ * session's own /proc/self is nobody's.
+ */
+static int begin(const struct run *run, struct place *place, int dirfd,
+		 const char *path, bool at)
+{
+	static const char fds[] = "/proc/self/fd/";
+	const char *rest = path + sizeof(fds) - 1;
+	int fd;
+
+	if (!strncmp(path, fds, sizeof(fds) - 1)) {
+		fd = atoi(rest);
+		rest += strspn(rest, "0123456789");
+		if ((!*rest || *rest == '/') && owns(run, fd))
+			return path_begin_at(place, fd,
+					     rest + strspn(rest, "/"), at);
+	}
+	path_begin(place, dirfd, path);
+	return 0;
+}
+
 static int map_path(struct run *run, unsigned int i)
 {
 	const struct call *call = run->req->call;
@@ -126,10 +149,11 @@ static int map_path(struct run *run, unsigned int i)
 		run->reg[i] = (uintptr_t)val->data;
 		return 0;
 	}
-	path_begin(place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
-		   (const char *)val->data);
-	err = path_guard(place, !call_follows(call, run->reg),
-			 call->classes & C_STAT);
+	err = begin(run, place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
+		    (const char *)val->data, has_dir);
+	if (!err)
+		err = path_guard(place, !call_follows(call, run->reg),
+				 call->classes & C_STAT);
 	if (err)
 		return err;
 	run->reg[i] = (uintptr_t)place->path;
@@ -252,6 +276,8 @@ static int64_t do_open(struct run *run, int64_t dirfd,
 		       const struct open_how *how)
 {
 	const struct value *path = &run->req->val[1];
+	struct place *place = &run->place[1];
+	int err;
 
 	if (dirfd == -EBADF)
 		return dirfd;
@@ -261,7 +287,8 @@ static int64_t do_open(struct run *run, int64_t dirfd,
 	    ((how->flags & O_ACCMODE) != O_RDONLY ||
 	     how->flags & (O_CREAT | O_TRUNC)))
 		return -EROFS;
-	return new_handle(run, path_open(dirfd, (const char *)path->data, how));
+	err = begin(run, place, dirfd, (const char *)path->data, true);
+	return err ? err : new_handle(run, path_open(place, how));
 }
 
 static int64_t do_openat(struct run *run, bool *go_on)

@@ -169,6 +169,50 @@ void forward(struct run *run, struct tracee *t)
 	ask(run, t, t->call->ret == RET_FD ? placeholder_put : finish_reply);
 }
 
+/* The remote descriptor that a name below /proc/self/fd means, or NULL. */
+static struct entry *named_fd(const struct tracee *t, const char *name,
+			      const char **rest)
+{
+	char own[32];
+	const char *const dirs[] = { "/proc/self/fd/", "/proc/thread-self/fd/",
+				     "/dev/fd/", own };
+	static const char *const std[] = { "/dev/stdin", "/dev/stdout",
+					   "/dev/stderr" };
+
+	for (int fd = 0; fd < 3; fd++) {
+		*rest = "";
+		if (!strcmp(name, std[fd]))
+			return files_get(t->files, fd);
+	}
+	snprintf(own, sizeof(own), "/proc/%d/fd/", t->tgid);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		size_t len = strlen(dirs[i]);
+		char *end;
+		long fd;
+
+		if (strncmp(name, dirs[i], len))
+			continue;
+		fd = strtol(name + len, &end, 10);
+		*rest = end;
+		return *end && *end != '/' ? NULL : files_get(t->files, fd);
+	}
+	return NULL;
+}
+
+/* Such a name as the server knows it: by the handle. */
+static int name_handle(struct tracee *t, const struct entry *e,
+		       const char *rest, struct value *v)
+{
+	size_t size = strlen(rest) + 32;
+
+	v->data = arena_alloc(&t->arena, size);
+	if (!v->data)
+		return -ENOMEM;
+	v->len = (size_t)snprintf((char *)v->data, size, "/proc/self/fd/%d%s",
+				  e->handle, rest);
+	return 0;
+}
+
 /* The side of one path argument; name gets its normalised absolute name. */
 static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 			   struct value *v, char *name, int *err)
@@ -178,6 +222,7 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	char mapped[PATH_MAX];
 	const char *base = "/";
 	struct entry *e;
+	const char *rest;
 	enum side side;
 	int32_t dirfd;
 
@@ -199,6 +244,11 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	*err = routes_normalise(base, (char *)v->data, name);
 	if (*err)
 		return SIDE_REMOTE;
+	e = named_fd(t, name, &rest);
+	if (e) {
+		*err = name_handle(t, e, rest, v);
+		return SIDE_REMOTE;
+	}
 	side = routes_side(&run->routes, name, mapped, &rule);
 	if (side == SIDE_REMOTE && rule && rule->to) {
 		v->data = arena_alloc(&t->arena, strlen(mapped) + 1);
