@@ -1,7 +1,6 @@
 /* aarch64's registers at a stop; x0 is both first argument and result. */
 #include <elf.h>
 #include <errno.h>
-#include <linux/elf.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
