@@ -17,13 +17,19 @@ static void fill_more(struct run *run, struct tracee *t);
 
 static void fill_end(struct run *run, struct tracee *t, int err)
 {
+	struct entry *e;
+
 	close(t->fill_fd);
 	t->fill_fd = -1;
 	t->call = call_by_name("mmap");
-	if (err)
+	if (err) {
 		finish_skip(run, t, err);
-	else
-		let_go(run, t);
+		return;
+	}
+	e = files_get(t->files, (int32_t)t->regs.arg[4]);
+	if (e)
+		e->remote->mapped = true;
+	let_go(run, t);
 }
 
 static void filled(struct run *run, struct tracee *t)

@@ -21,7 +21,10 @@ static const struct {
 	{ "getcwd", hook_getcwd },
 	{ "ioctl", hook_ioctl },
 	{ "mmap", hook_mmap },
+	{ "sendfile", hook_copy },
+	{ "splice", hook_copy },
 	{ "umask", hook_umask },
+	{ "vmsplice", hook_vmsplice },
 };
 
 hook_fn hook_of(const struct call *call)

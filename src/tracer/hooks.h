@@ -19,6 +19,8 @@ void hook_fcntl(struct run *run, struct tracee *t);
 void hook_getcwd(struct run *run, struct tracee *t);
 void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);
+void hook_copy(struct run *run, struct tracee *t);
+void hook_vmsplice(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 #endif

@@ -347,9 +347,7 @@ void by_fd(struct run *run, struct tracee *t)
 		let_go(run, t);
 	else if (local)
 		finish_skip(run, t,
-			    !strcmp(t->call->name, "FICLONE") ?
-				    -EXDEV :
-				    -EINVAL);
+			    strcmp(t->call->name, "tee") ? -EXDEV : -EINVAL);
 	else
 		forward(run, t);
 }

@@ -249,7 +249,7 @@ void let_go_then(struct run *run, struct tracee *t, then_fn then);
 void forward(struct run *run, struct tracee *t);
 /*
  * Forwards the call when its FDs are remote, lets it go when none is; a
- * mixture is EINVAL (EXDEV for a clone of a file).
+ * mixture is EXDEV, as between file systems (EINVAL for tee).
  */
 void by_fd(struct run *run, struct tracee *t);
 /*
