@@ -3,6 +3,7 @@
 #include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -122,6 +123,22 @@ int files_drop(struct files *files, long fd)
 		if (files->ent[i].handle == handle)
 			return -1;
 	return handle;
+}
+
+int files_lowest(const struct files *files, pid_t pid, int min)
+{
+	struct rlimit lim;
+
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, &lim))
+		return -errno;
+	for (int fd = min; (rlim_t)fd < lim.rlim_cur; fd++) {
+		bool known = (size_t)fd < files->cap &&
+			     files->ent[fd].handle >= 0;
+
+		if (!known && !files_is_open(pid, fd))
+			return fd;
+	}
+	return -EMFILE;
 }
 
 bool files_is_open(pid_t pid, int fd)

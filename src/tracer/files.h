@@ -57,6 +57,11 @@ int files_set(struct files *files, int fd, int handle, struct remote *remote);
  * be closed on the server), else -1.
  */
 int files_drop(struct files *files, long fd);
+/*
+ * The lowest free number of pid's from min on; -EMFILE when its RLIMIT_NOFILE
+ * leaves none.
+ */
+int files_lowest(const struct files *files, pid_t pid, int min);
 /* True when pid still has fd open. */
 bool files_is_open(pid_t pid, int fd);
 

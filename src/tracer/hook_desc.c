@@ -81,6 +81,8 @@ static void dup_done(struct run *run, struct tracee *t)
 	int handle;
 	int copy;
 
+	if (run->fds_high)
+		arch_put_args(t->pid, t->arg);
 	if (fd < 0 || fd == (int32_t)t->arg[0]) {
 		finish_exit(run, t, fd);
 		return;
@@ -94,18 +96,47 @@ static void dup_done(struct run *run, struct tracee *t)
 	finish_exit(run, t, fd);
 }
 
+/* The copy has the lowest free number from min on. */
+static void dup_from(struct run *run, struct tracee *t, int cmd, uint32_t min)
+{
+	uint64_t arg[CALL_ARGS];
+
+	if (run->fds_high) {
+		memcpy(arg, t->arg, sizeof(arg));
+		arg[1] = (uint64_t)cmd;
+		arg[2] = min < FDS_HIGH ? FDS_HIGH : min;
+		arch_put_call(t->pid, call_nr(call_by_name("fcntl")), arg);
+	}
+	let_go_then(run, t, dup_done);
+}
+
 void hook_dup(struct run *run, struct tracee *t)
 {
 	if (files_get(t->files, (int32_t)t->arg[0]))
-		let_go_then(run, t, dup_done);
+		dup_from(run, t, F_DUPFD, 0);
 	else
 		let_go(run, t);
+}
+
+/* --fds=high: the filter would take a low number for a local one. */
+static bool is_out_of_range(const struct run *run, struct tracee *t)
+{
+	const struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+
+	if (!run->fds_high || !e || (uint32_t)t->arg[1] >= FDS_HIGH)
+		return false;
+	log_err("%s: %s cannot become descriptor %d with --fds=high: EBADF; a program that redirects needs the default, --fds=lowest",
+		t->call->name, e->remote->path ? e->remote->path : "?",
+		(int)t->arg[1]);
+	return true;
 }
 
 /* dup2, dup3: also the number that is replaced may be remote. */
 void hook_dup2(struct run *run, struct tracee *t)
 {
-	if (files_get(t->files, (int32_t)t->arg[0]) ||
+	if (is_out_of_range(run, t))
+		finish_skip(run, t, -EBADF);
+	else if (files_get(t->files, (int32_t)t->arg[0]) ||
 	    files_get(t->files, (int32_t)t->arg[1]))
 		let_go_then(run, t, dup_done);
 	else
@@ -138,7 +169,7 @@ void hook_fcntl(struct run *run, struct tracee *t)
 	switch ((int)t->arg[1]) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		let_go_then(run, t, dup_done);
+		dup_from(run, t, (int)t->arg[1], (uint32_t)t->arg[2]);
 		return;
 	case F_GETFD:
 	case F_SETFD:

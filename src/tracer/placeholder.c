@@ -209,7 +209,15 @@ static void answer(struct run *run, struct tracee *t, uint64_t id)
 	int err;
 	int fd;
 
-	fd = ioctl(run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	fd = 0;
+	if (run->fds_high) {
+		fd = files_lowest(t->files, t->pid, FDS_HIGH);
+		add.newfd = (uint32_t)fd;
+		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+		errno = EMFILE;
+	}
+	if (fd >= 0)
+		fd = ioctl(run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	if (fd >= 0) {
 		placed(run, t, fd);
 		return;

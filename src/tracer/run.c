@@ -27,6 +27,8 @@ static const char usage[] =
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
 	"  --map 'FROM=>TO', --rules FILE\n"
 	"                      on which side a path is; first match wins\n"
+	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
+	"                      ones run at full speed; lowest: as usual (default)\n"
 	"  --cwd DIR           the working directory on the server\n"
 	"  -t                  print a line for each forwarded call\n"
 	"  -o FILE             print to FILE; -s N: at most N bytes of a string;\n"
@@ -36,7 +38,7 @@ static const char usage[] =
 	"  --help              this text\n";
 
 enum { OPT_SERVER = 256, OPT_FILTER, OPT_ALL, OPT_RULE, OPT_RULES, OPT_CWD,
-       OPT_JSON, OPT_HELP };
+       OPT_JSON, OPT_FDS, OPT_HELP };
 
 static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
@@ -50,6 +52,7 @@ static const struct option options[] = {
 	{ "rules", required_argument, NULL, OPT_RULES },
 	{ "cwd", required_argument, NULL, OPT_CWD },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "fds", required_argument, NULL, OPT_FDS },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -72,6 +75,26 @@ static int rules_file(struct run *run, const char *file)
 	else if (err)
 		log_err("%s: %s", file, strerror(-err));
 	return err;
+}
+
+/* --fds: the numbers of remote descriptors. */
+static int parse_fds(struct run *run, const char *text)
+{
+	struct rlimit lim;
+
+	run->fds_high = !strcmp(text, "high");
+	if (!run->fds_high && strcmp(text, "lowest")) {
+		log_err("--fds=%s: write high or lowest", text);
+		return -1;
+	}
+	if (run->fds_high && !getrlimit(RLIMIT_NOFILE, &lim) &&
+	    lim.rlim_cur <= FDS_HIGH) {
+		log_err("--fds=high: remote descriptors begin at %d and RLIMIT_NOFILE is %llu; raise it with `ulimit -n %d`",
+			FDS_HIGH, (unsigned long long)lim.rlim_cur,
+			2 * FDS_HIGH);
+		return -1;
+	}
+	return 0;
 }
 
 /* Index of the program's name in argv, or -1 (a line was printed). */
@@ -111,6 +134,10 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		case OPT_JSON:
 			run->json = true;
 			run->summary = true;
+			break;
+		case OPT_FDS:
+			if (parse_fds(run, optarg))
+				return -1;
 			break;
 		case OPT_HELP:
 			fputs(usage, stdout);

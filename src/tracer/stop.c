@@ -128,14 +128,16 @@ void raise_for(struct tracee *t, int64_t ret)
 		syscall(SYS_tgkill, t->tgid, t->pid, SIGPIPE);
 }
 
-/* True when at least one number below RLIMIT_NOFILE is free. */
-static bool number_free(struct tracee *t)
+/* True when a remote descriptor can have a number below RLIMIT_NOFILE. */
+static bool number_free(const struct run *run, struct tracee *t)
 {
 	struct rlimit lim;
 	char name[64];
 	rlim_t open = 0;
 	DIR *dir;
 
+	if (run->fds_high)
+		return files_lowest(t->files, t->pid, FDS_HIGH) >= 0;
 	if (prlimit(t->pid, RLIMIT_NOFILE, NULL, &lim))
 		return true;
 	if (lim.rlim_cur && lim.rlim_cur < INT_MAX &&
@@ -157,7 +159,7 @@ void forward(struct run *run, struct tracee *t)
 {
 	int err;
 
-	if (t->call->ret == RET_FD && !number_free(t)) {
+	if (t->call->ret == RET_FD && !number_free(run, t)) {
 		finish_skip(run, t, -EMFILE);
 		return;
 	}
@@ -352,6 +354,19 @@ void by_fd(struct run *run, struct tracee *t)
 		forward(run, t);
 }
 
+/* A relative path that starts in a remote directory, whatever is selected. */
+static bool below_remote(struct tracee *t)
+{
+	char first;
+
+	for (unsigned int i = 0; i + 1 < CALL_ARGS; i++)
+		if (t->call->arg[i].kind == ARG_DIRFD &&
+		    files_get(t->files, (int32_t)t->arg[i]) &&
+		    !memory_read(t->pid, t->arg[i + 1], &first, 1))
+			return first != '/';
+	return false;
+}
+
 /* The canonical form of what the registers say. */
 static void canonical(struct tracee *t)
 {
@@ -437,7 +452,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		by_fd(run, t);
 		return;
 	case V_BY_PATH:
-		if (run->selected[t->call->id])
+		if (run->selected[t->call->id] || below_remote(t))
 			by_path(run, t);
 		else
 			let_go(run, t);

@@ -153,6 +153,7 @@ struct run {
 	int status;			/* its wait status */
 	bool exited;
 	bool lost;			/* the link is gone */
+	bool fds_high;			/* --fds=high */
 	bool trace;			/* -t */
 	bool trace_time;		/* -T */
 	bool summary;			/* -c */
@@ -294,8 +295,13 @@ void fs_unref(struct fs *fs);
 
 /* ---- filter.c ---- */
 
-/* True when calls of this row stop under the selection. */
+/* With --fds=high remote descriptors have numbers from here on. */
+#define FDS_HIGH 512
+
+/* True when calls of this row can stop under the selection. */
 bool filter_stops(const struct run *run, const struct call *call);
+/* Writes the filter's BPF to fd; 0 or -errno. */
+int filter_export(const struct run *run, int fd);
 /* In the child, before exec: loads the seccomp filter. 0 or -errno. */
 int filter_load(const struct run *run);
 

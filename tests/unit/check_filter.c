@@ -1,11 +1,23 @@
-/* The grammar of --filter. */
+/*
+ * The grammar of --filter, and the decisions of the seccomp filter made of it,
+ * found by running its BPF over every number.
+ */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tracer/select.h"
+#include "tracer/tracee.h"
 
 static bool *set;
 static char err[512];
@@ -248,10 +260,271 @@ START_TEST(empty)
 }
 END_TEST
 
+/* ---- the filter ---- */
+
+#define NUMBERS 1024
+#define CODE_MAX 4096
+
+static struct sock_filter code[CODE_MAX];
+static size_t code_len;
+static struct run run;
+
+/* The filter of a selection. */
+static void compile(const char *spec, bool high)
+{
+	ssize_t n;
+	int fd;
+
+	select_ok(spec);
+	run.selected = set;
+	run.fds_high = high;
+	fd = memfd_create("filter", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(filter_export(&run, fd), 0);
+	n = pread(fd, code, sizeof(code), 0);
+	ck_assert_int_gt(n, 0);
+	ck_assert_uint_lt((size_t)n, sizeof(code));
+	code_len = (size_t)n / sizeof(*code);
+	close(fd);
+}
+
+static bool jumps(uint16_t op, uint32_t acc, uint32_t k)
+{
+	switch (op) {
+	case BPF_JEQ:
+		return acc == k;
+	case BPF_JGT:
+		return acc > k;
+	case BPF_JGE:
+		return acc >= k;
+	case BPF_JSET:
+		return acc & k;
+	default:
+		ck_abort_msg("an unknown jump %#x", op);
+	}
+	return false;
+}
+
+/* What the kernel does with the call: as seccomp_run_filters() has it. */
+static uint32_t decide_in(uint32_t arch, long nr, const uint64_t arg[6])
+{
+	struct seccomp_data data = { .nr = (int)nr, .arch = arch };
+	uint32_t acc = 0;
+
+	if (arg)
+		memcpy(data.args, arg, sizeof(data.args));
+	for (size_t pc = 0; pc < code_len; pc++) {
+		const struct sock_filter *in = &code[pc];
+
+		switch (BPF_CLASS(in->code)) {
+		case BPF_LD:
+			ck_assert_uint_le(in->k + 4, sizeof(data));
+			memcpy(&acc, (char *)&data + in->k, 4);
+			break;
+		case BPF_ALU:
+			ck_assert_uint_eq(BPF_OP(in->code), BPF_AND);
+			acc &= in->k;
+			break;
+		case BPF_JMP:
+			if (BPF_OP(in->code) == BPF_JA)
+				pc += in->k;
+			else
+				pc += jumps(BPF_OP(in->code), acc, in->k) ?
+					      in->jt :
+					      in->jf;
+			break;
+		case BPF_RET:
+			return in->k;
+		default:
+			ck_abort_msg("an unknown instruction %#x", in->code);
+		}
+	}
+	ck_abort_msg("the filter has no end");
+	return 0;
+}
+
+static uint32_t decide(long nr, const uint64_t arg[6])
+{
+	return decide_in(ARCH_AUDIT, nr, arg);
+}
+
+static uint32_t decide_fd(const char *name, unsigned int i, uint64_t fd)
+{
+	uint64_t arg[6] = { 0 };
+
+	arg[i] = fd;
+	return decide(call_nr(call_by_name(name)), arg);
+}
+
+static uint32_t decide_2fd(const char *name, uint64_t a, unsigned int i,
+			   uint64_t b)
+{
+	uint64_t arg[6] = { a };
+
+	arg[i] = b;
+	return decide(call_nr(call_by_name(name)), arg);
+}
+
+/* True when the caller of nr itself passes a descriptor. */
+static bool passes_fd(const struct call *call, const struct legacy *old)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if ((call->arg[i].kind == ARG_FD ||
+		     call->arg[i].kind == ARG_DIRFD) &&
+		    (!old || old->arg[i] >= LEGACY_ARG))
+			return true;
+	return false;
+}
+
+/* What a number has to do when all its arguments are zero. */
+static uint32_t expected(long nr)
+{
+	const struct legacy *old = legacy_by_nr(nr);
+	const struct call *call = old ? call_by_name(old->to) : call_by_nr(nr);
+
+	if (!call || call->verdict == V_REFUSED)
+		return SECCOMP_RET_TRACE;
+	if (call->verdict == V_LOCAL)
+		return SECCOMP_RET_ALLOW;
+	if (call->verdict == V_SPLIT && !hook_of(call))
+		return SECCOMP_RET_ALLOW;
+	if (passes_fd(call, old) || set[call->id])
+		return SECCOMP_RET_TRACE;
+	/* Neither selected nor a descriptor: no stop, but where it is split. */
+	if (call->verdict == V_SPLIT &&
+	    (call->classes & (C_PROCESS | C_DESC)) &&
+	    !(call->classes & (C_NETWORK | C_CLOCK)))
+		return SECCOMP_RET_TRACE;
+	return SECCOMP_RET_ALLOW;
+}
+
+static const char *const specs[] = {
+	"%file,%desc",		 "none",   "all",
+	"open,read,write,close", "%clock", "!%file"
+};
+
+START_TEST(every_number)
+{
+	compile(specs[_i], false);
+	for (long nr = 0; nr < NUMBERS; nr++)
+		ck_assert_msg(decide(nr, NULL) == expected(nr),
+			      "%s: call %ld is %#x and has to be %#x",
+			      specs[_i], nr, decide(nr, NULL), expected(nr));
+	ck_assert_uint_eq(decide(PLACE_NR, NULL), SECCOMP_RET_USER_NOTIF);
+}
+END_TEST
+
+/* Whatever is selected, another table's numbers never reach the kernel. */
+START_TEST(other_abis)
+{
+	compile(specs[_i], true);
+	for (long nr = 0; nr < NUMBERS; nr++) {
+		uint32_t enosys = SECCOMP_RET_ERRNO | ENOSYS;
+
+#ifdef __x86_64__
+		ck_assert_uint_eq(decide(nr | 0x40000000, NULL), enosys);
+#endif
+		ck_assert_uint_eq(decide_in(AUDIT_ARCH_I386, nr, NULL), enosys);
+		ck_assert_uint_eq(decide_in(AUDIT_ARCH_ARM, nr, NULL), enosys);
+	}
+}
+END_TEST
+
+START_TEST(working_directory)
+{
+	static const uint64_t cwd[] = { (uint32_t)AT_FDCWD,
+					(uint64_t)AT_FDCWD };
+
+	for (int i = 0; i < 2; i++) {
+		compile("none", false);
+		ck_assert_uint_eq(decide_fd("openat", 0, cwd[i]),
+				  SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_2fd("renameat2", cwd[i], 2, cwd[i]),
+				  SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_2fd("renameat2", cwd[i], 2, 3),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_fd("openat", 0, 3), SECCOMP_RET_TRACE);
+		compile("open", false);
+		ck_assert_uint_eq(decide_fd("openat", 0, cwd[i]),
+				  SECCOMP_RET_TRACE);
+	}
+}
+END_TEST
+
+START_TEST(local_forms)
+{
+	uint64_t map
+		[6] = { [3] = MAP_PRIVATE | MAP_ANONYMOUS, [4] = (uint32_t)-1 };
+	long mmap_nr = call_nr(call_by_name("mmap"));
+
+	compile("all", false);
+	ck_assert_uint_eq(decide(mmap_nr, map), SECCOMP_RET_ALLOW);
+	map[3] = MAP_PRIVATE;
+	map[4] = 3;
+	ck_assert_uint_eq(decide(mmap_nr, map), SECCOMP_RET_TRACE);
+	ck_assert_uint_eq(decide_fd("clock_gettime", 0, CLOCK_MONOTONIC),
+			  SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(decide_fd("clock_gettime", 0,
+				    CLOCK_PROCESS_CPUTIME_ID),
+			  SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(decide_fd("clock_gettime", 0, CLOCK_REALTIME),
+			  SECCOMP_RET_TRACE);
+	ck_assert_uint_eq(decide_fd("clock_gettime", 0, CLOCK_REALTIME_COARSE),
+			  SECCOMP_RET_TRACE);
+	ck_assert_uint_eq(decide_fd("clock_getres", 0, CLOCK_TAI),
+			  SECCOMP_RET_TRACE);
+	compile("none", false);
+	ck_assert_uint_eq(decide_fd("clock_gettime", 0, CLOCK_REALTIME),
+			  SECCOMP_RET_ALLOW);
+}
+END_TEST
+
+START_TEST(high_descriptors)
+{
+	/* Garbage in the half that the kernel ignores: a stop, never more. */
+	static const uint64_t high[] = { 512, 100000, UINT32_MAX,
+					 UINT64_C(1) << 32 };
+
+	compile("%file,%desc", true);
+	for (uint64_t fd = 0; fd < FDS_HIGH; fd += 73) {
+		ck_assert_uint_eq(decide_fd("read", 0, fd), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_fd("mmap", 4, fd), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_fd("fstat", 0, fd), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_2fd("sendfile", fd, 1, 511),
+				  SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_2fd("dup2", fd, 1, 511),
+				  SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_2fd("close_range", fd, 1, 511),
+				  SECCOMP_RET_ALLOW);
+		/* What is selected by path still stops. */
+		ck_assert_uint_eq(decide_fd("openat", 0, fd),
+				  SECCOMP_RET_TRACE);
+	}
+	for (size_t i = 0; i < sizeof(high) / sizeof(*high); i++) {
+		ck_assert_uint_eq(decide_fd("read", 0, high[i]),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_fd("mmap", 4, high[i]),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_2fd("sendfile", 1, 1, high[i]),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_2fd("sendfile", high[i], 1, 1),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_2fd("dup2", 1, 1, high[i]),
+				  SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_2fd("close_range", 1, 1, high[i]),
+				  SECCOMP_RET_TRACE);
+	}
+	compile("none", true);
+	ck_assert_uint_eq(decide_fd("openat", 0, 3), SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(decide_fd("openat", 0, 600), SECCOMP_RET_TRACE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("filter");
 	TCase *grammar = tcase_create("grammar");
+	TCase *bpf = tcase_create("bpf");
 	SRunner *runner;
 	int failed;
 
@@ -269,6 +542,15 @@ int main(void)
 	tcase_add_loop_test(grammar, every_row, 0, (int)call_count);
 	tcase_add_test(grammar, empty);
 	suite_add_tcase(suite, grammar);
+	tcase_add_checked_fixture(bpf, setup, teardown);
+	tcase_add_loop_test(bpf, every_number, 0,
+			    (int)(sizeof(specs) / sizeof(*specs)));
+	tcase_add_loop_test(bpf, other_abis, 0,
+			    (int)(sizeof(specs) / sizeof(*specs)));
+	tcase_add_test(bpf, working_directory);
+	tcase_add_test(bpf, local_forms);
+	tcase_add_test(bpf, high_descriptors);
+	suite_add_tcase(suite, bpf);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
