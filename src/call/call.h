@@ -93,20 +93,34 @@ enum struct_type {
 
 enum flag_set {
 	FL_NONE,
-	FL_OPEN,  /* O_*: four bits differ on aarch64 */
-	FL_PLAIN, /* the same bits on both */
+	FL_OPEN,   /* O_*: four bits differ on aarch64 */
+	FL_PLAIN,  /* the same bits on both; so are those that have names: */
+	FL_AT,	   /* AT_* */
+	FL_UNLINK, /* AT_REMOVEDIR, which has the bit of AT_EACCESS */
+	FL_RENAME, /* RENAME_* */
+	FL_LOCK,   /* LOCK_* */
+	FL_SETS
 };
 
 /* What an ARG_UINT means beyond its bits. */
 enum uint_type {
 	UI_NONE,
 	UI_OFFSET, /* place in the file where the buffer goes */
+	UI_SIGNED, /* a distance */
+	UI_MODE,   /* permissions */
+	UI_ACCESS, /* R_OK and its kin */
+};
+
+/* What an ARG_INT means. */
+enum int_type {
+	IN_NONE,
+	IN_WHENCE, /* SEEK_* */
 };
 
 struct arg {
 	uint8_t kind; /* enum arg_kind */
 	uint8_t len;  /* index of the length argument */
-	uint8_t type; /* enum struct_type, flag_set or uint_type */
+	uint8_t type; /* enum struct_type, flag_set, uint_type, int_type */
 	uint8_t link; /* of FLAGS: enum link_rule */
 	uint32_t bit; /* of that rule */
 };

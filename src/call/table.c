@@ -94,12 +94,22 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define NONE { .kind = ARG_NONE }
 #define INT { .kind = ARG_INT }
 #define UINT { .kind = ARG_UINT }
+#define WHENCE { .kind = ARG_INT, .type = IN_WHENCE }
+#define SIGNED { .kind = ARG_UINT, .type = UI_SIGNED }
+#define MODE { .kind = ARG_UINT, .type = UI_MODE }
+#define ACCESS { .kind = ARG_UINT, .type = UI_ACCESS }
 #define OFFSET { .kind = ARG_UINT, .type = UI_OFFSET }
 #define FLAGS { .kind = ARG_FLAGS, .type = FL_PLAIN }
 #define FLAGS_LINK(rule, mask)                                                 \
-	{ .kind = ARG_FLAGS, .type = FL_PLAIN, .link = rule, .bit = mask }
+	{ .kind = ARG_FLAGS, .type = FL_AT, .link = rule, .bit = mask }
 #define FLAGS_FOLLOW(mask) FLAGS_LINK(LINK_IF_SET, mask)
 #define FLAGS_NOFOLLOW(mask) FLAGS_LINK(LINK_IF_CLEAR, mask)
+#define FLAGS_WATCH                                                            \
+	{ .kind = ARG_FLAGS, .type = FL_PLAIN, .link = LINK_IF_CLEAR,          \
+	  .bit = IN_DONT_FOLLOW }
+#define FLAGS_UNLINK { .kind = ARG_FLAGS, .type = FL_UNLINK }
+#define FLAGS_RENAME { .kind = ARG_FLAGS, .type = FL_RENAME }
+#define FLAGS_LOCK { .kind = ARG_FLAGS, .type = FL_LOCK }
 #define FLAGS_OPEN { .kind = ARG_FLAGS, .type = FL_OPEN }
 #define FD { .kind = ARG_FD }
 #define DIRFD { .kind = ARG_DIRFD }
