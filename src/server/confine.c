@@ -167,7 +167,7 @@ int confine(int *in, int *out, int *extra, const struct server_opts *opts)
 	raise_limit();
 	err = own_descriptors(in, out, extra);
 	if (!err)
-		err = path_init();
+		err = path_init(opts->root);
 	if (!err && opts->root)
 		err = enter_root(opts->root);
 	return err;

@@ -6,9 +6,10 @@
  *
  * A session runs calls as threads of one process, so /proc/self is that
  * process, its memory, its channel. What a path means is asked of the kernel,
- * never of its spelling: open it with O_PATH, and if it lies on procfs read
- * back where it is; if at any depth above it stands the directory of a process
- * that runs our executable, it is refused.
+ * never of its spelling: open it with O_PATH, and if it lies on procfs go up
+ * from there to the root of procfs. Where the directory of a process that runs
+ * our executable is met on the way, or the way does not lead to that root (a
+ * bind mount, another mount namespace), it is refused.
  *
  * Magic links (/proc/PID/fd/N, exe, cwd, root) lead to objects, not to paths,
  * so RESOLVE_NO_MAGICLINKS stops at them with ELOOP. The guard then walks the
@@ -34,6 +35,7 @@
 #include "base/log.h"
 
 #define LINKS_MAX 40
+#define PROC_ROOT_INO 1
 #define MODE_BITS 07777
 #define OPEN_BITS                                                              \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |        \
@@ -42,6 +44,7 @@
 #define PATH_BITS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
 
 static int proc_fd = -1;	/* /proc, or -1 where there is none */
+static bool rooted;		/* there is a root to be kept */
 static dev_t exe_dev;
 static ino_t exe_ino;
 
@@ -58,7 +61,7 @@ static int openat2_fd(int dirfd, const char *path, uint64_t flags,
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int path_init(void)
+int path_init(bool has_root)
 {
 	struct stat st;
 	int fd;
@@ -70,6 +73,7 @@ int path_init(void)
 	}
 	exe_dev = st.st_dev;
 	exe_ino = st.st_ino;
+	rooted = has_root;
 	proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc_fd < 0)
 		return -errno;
@@ -149,18 +153,52 @@ int path_begin_at(struct place *place, int fd, const char *rest, bool at)
 	return 0;
 }
 
-/* Is dir the directory of a process, or thread, that runs our executable? */
-static bool is_rsc(const char *dir)
+/*
+ * The directory on procfs in which fd, no directory itself, is named by the
+ * last part of text: a descriptor or -EACCES. The name is a hint, as it may
+ * be one of another mount namespace: what it leads to must be fd.
+ */
+static int parent_of(int fd, const char *text)
 {
-	char exe[PATH_MAX + 8];
-	struct statfs fs;
+	const char *base = strrchr(text, '/');
+	char head[PATH_MAX];
+	struct stat above;
+	struct stat found;
+	struct stat own;
+	int dir;
+
+	if (text[0] != '/' || fstat(fd, &own) < 0)
+		return -EACCES;
+	snprintf(head, sizeof(head), "%.*s/", (int)(base - text), text);
+	dir = open(head, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -EACCES;
+	if (fstat(dir, &above) == 0 && above.st_dev == own.st_dev &&
+	    fstatat(dir, base + 1, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    found.st_dev == own.st_dev && found.st_ino == own.st_ino)
+		return dir;
+	close(dir);
+	return -EACCES;
+}
+
+/* Is dir the directory of a process, or thread, that runs our executable? */
+static bool is_rsc(int dir)
+{
 	struct stat st;
 
-	if (statfs(dir, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-		return false;
-	snprintf(exe, sizeof(exe), "%s/exe", dir);
-	return stat(exe, &st) == 0 && st.st_dev == exe_dev &&
+	return fstatat(dir, "exe", &st, 0) == 0 && st.st_dev == exe_dev &&
 	       st.st_ino == exe_ino;
+}
+
+/* The last n parts of a name. */
+static const char *tail(const char *text, unsigned int n)
+{
+	const char *at = text + strlen(text);
+
+	for (; n; n--)
+		while (at > text && *--at != '/')
+			;
+	return *at == '/' ? at + 1 : at;
 }
 
 /* /proc/net and /proc/mounts lead below /proc/self; they are the machine's. */
@@ -183,31 +221,62 @@ static bool is_public(const char *rest, const char *asked)
 	return true;
 }
 
+/*
+ * Goes up from dir, which it closes, to the root of procfs; 0 or -EACCES.
+ * depth: how many parts of text, the object's name, lie below dir.
+ */
+static int check_above(int dir, const char *text, unsigned int depth,
+		       const char *asked, bool stat_only)
+{
+	struct stat st;
+	dev_t dev = 0;
+	int err = 0;
+	int up;
+
+	for (;; depth++) {
+		/* Who leaves procfs before its root came by a bind mount. */
+		if (fstat(dir, &st) < 0 || (dev && st.st_dev != dev)) {
+			err = -EACCES;
+			break;
+		}
+		dev = st.st_dev;
+		if (is_rsc(dir)) {
+			if (!(depth ? is_public(tail(text, depth), asked) :
+				      stat_only))
+				err = -EACCES;
+			break;
+		}
+		if (st.st_ino == PROC_ROOT_INO)
+			break;
+		up = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(dir);
+		if (up < 0)
+			return -EACCES;
+		dir = up;
+	}
+	close(dir);
+	return err;
+}
+
 /* May the client have what fd stands for? 0 or -EACCES. */
 static int check(int fd, const char *asked, bool stat_only)
 {
 	char text[PATH_MAX];
-	char *end = text;
-	bool ours;
-	char was;
+	unsigned int depth = 0;
+	int dir;
 
 	if (!on_proc(fd))
 		return 0;
-	if (name_of(fd, text, sizeof(text)) || text[0] != '/')
+	if (name_of(fd, text, sizeof(text)))
 		return -EACCES;
-	do {
-		end = strchrnul(end + 1, '/');
-		was = *end;
-		*end = '\0';
-		ours = is_rsc(text);
-		*end = was;
-		if (!ours)
-			continue;
-		if (was && is_public(end + 1, asked))
-			return 0;
-		return !was && stat_only ? 0 : -EACCES;
-	} while (was);
-	return 0;
+	dir = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0) {
+		dir = parent_of(fd, text);
+		depth = 1;
+	}
+	if (dir < 0)
+		return -EACCES;
+	return check_above(dir, text, depth, asked, stat_only);
 }
 
 /* A scoped resolution meets no magic link: the kernel says EXDEV itself. */
@@ -238,7 +307,7 @@ static int through_magic(struct place *place, int fd, const char *rest)
 	int target;
 	int err;
 
-	err = check(fd, "/self", false);
+	err = rooted ? -EACCES : check(fd, "/self", false);
 	if (!err)
 		err = name_of(fd, text, sizeof(text));
 	if (err)

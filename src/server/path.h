@@ -22,9 +22,10 @@ struct place {
 
 /*
  * Remembers who we are and where /proc is; before the root is changed and
- * before threads run. 0, or -errno with a line in the log.
+ * before threads run. 0, or -errno with a line in the log. rooted: magic links
+ * of other processes are not followed, as they could lead out of the root.
  */
-int path_init(void);
+int path_init(bool rooted);
 
 void path_begin(struct place *place, int dirfd, const char *path);
 /*
