@@ -386,6 +386,7 @@ START_TEST(each_table_is_shared_or_not_by_itself)
 	ck_assert(!mkdir("dir", 0777));
 	client_spawn(&c, 2, 1, SPAWN_FILES);
 	client_spawn(&c, 3, 1, SPAWN_FS);
+	ck_assert_int_eq(CALL(&c, 3, "getuid", NIL), getuid());
 	fd = client_open(&c, 2, "file", O_RDONLY);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(1), NUM(1)), 1);
 	ck_assert_int_eq(CALL(&c, 3, "read", NUM(fd), ROOM(1), NUM(1)),
