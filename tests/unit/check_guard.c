@@ -319,6 +319,7 @@ START_TEST(a_directory_handle_leads_no_further_than_a_path)
 		"sys/../self/mem", "O/root/proc/S/mem", "O/../S/mem",
 		"../proc/S/mem", "O/fd/9/mem",
 	};
+	char named[256];
 	const char *path;
 	int64_t dir;
 
@@ -330,6 +331,9 @@ START_TEST(a_directory_handle_leads_no_further_than_a_path)
 		     NUM(0)), path);
 	REFUSED(CALL(&c, 1, "newfstatat", NUM(dir), TEXT(path), ROOM(0),
 		     NUM(0)), path);
+	snprintf(named, sizeof(named), "/proc/self/fd/%d/%s", (int)dir, path);
+	REFUSED(client_open(&c, 1, named, O_RDWR), named);
+	REFUSED(CALL(&c, 1, "truncate", TEXT(named), NUM(0)), named);
 	ck_assert_int_eq(CALL(&c, 1, "fchdir", NUM(dir)), 0);
 	REFUSED(client_open(&c, 1, path, O_RDWR), path);
 	ck_assert_int_eq(CALL(&c, 1, "chdir", TEXT("sys")), 0);
