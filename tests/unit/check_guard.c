@@ -28,7 +28,7 @@ static struct client c;
 static pid_t other; /* a process that is not rsc's */
 
 /*
- * cat, with descriptor 9 on the folder of the session in /proc, 8 on /proc
+ * cat, with descriptor 109 on the folder of the session in /proc, 108 on /proc
  * and its working directory at /.
  */
 static void start_other(void)
@@ -45,9 +45,9 @@ static void start_other(void)
 		dup2(pipes[0], 0);
 		snprintf(path, sizeof(path), "/proc/%d", c.pid);
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		dup2(dir, 9);
+		dup2(dir, 109);
 		dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		dup2(dir, 8);
+		dup2(dir, 108);
 		if (chdir("/"))
 			_exit(1);
 		execlp("cat", "cat", (char *)NULL);
@@ -155,11 +155,11 @@ static const char *const inside[] = {
 	"/proc/O/root/proc/S/mem",
 	"/proc/O/cwd/proc/S/mem",
 	"/proc/O/cwd/proc/L/fd/0",
-	"/proc/O/fd/9/mem",
-	"/proc/O/fd/9/fd/3",
-	"/proc/O/fd/8/self/mem",
-	"/proc/O/fd/8/S/mem",
-	"/proc/O/fd/8/O/fd/9/mem",
+	"/proc/O/fd/109/mem",
+	"/proc/O/fd/109/fd/3",
+	"/proc/O/fd/108/self/mem",
+	"/proc/O/fd/108/S/mem",
+	"/proc/O/fd/108/O/fd/109/mem",
 	"/proc/O/task/O/root/proc/S/mem",
 	"/dev/fd/3",
 	"/dev/fd",
@@ -183,7 +183,7 @@ static void make_links(void)
 	ck_assert(!symlink("mem", "chain"));
 	ck_assert(!symlink("../../proc", "relative"));
 	ck_assert(!symlink(expand("/proc/O/root"), "magic"));
-	ck_assert(!symlink(expand("/proc/O/fd/9"), "fd9"));
+	ck_assert(!symlink(expand("/proc/O/fd/109"), "fd9"));
 	sandbox_write("file", "x");
 }
 
@@ -290,7 +290,7 @@ static const char *const links[] = {
 	"/proc/S/fd/3",
 	"/proc/L/exe",
 	"/proc/O/root/proc/S/exe",
-	"/proc/O/fd/9/exe",
+	"/proc/O/fd/109/exe",
 	"T/self/exe",
 };
 
@@ -317,7 +317,7 @@ START_TEST(a_directory_handle_leads_no_further_than_a_path)
 	static const char *const names[] = {
 		"self/mem", "S/mem", "L/mem", "thread-self/mem", "./self/mem",
 		"sys/../self/mem", "O/root/proc/S/mem", "O/../S/mem",
-		"../proc/S/mem", "O/fd/9/mem",
+		"../proc/S/mem", "O/fd/109/mem",
 	};
 	char named[256];
 	const char *path;
@@ -350,7 +350,7 @@ START_TEST(other_processes_and_the_rest_of_proc_stay_in_reach)
 		"/proc/O/mem", "/proc/O/fd", "/proc/O/exe", "/proc/O/cwd",
 		"/proc/O/root/proc/uptime", "/proc/O/root/etc/passwd",
 		"/proc/O/cwd/proc/O/stat", "/proc/O/task/O/stat", "/proc",
-		"/proc/O/fd/8/uptime", "/proc/O/net/dev", "T/magic/etc/passwd",
+		"/proc/O/fd/108/uptime", "/proc/O/net/dev", "T/magic/etc/passwd",
 		"/proc/O/exe",
 	};
 	const char *path;
@@ -422,7 +422,7 @@ END_TEST
 START_TEST(a_root_with_its_own_proc_is_guarded_too)
 {
 	static const char *const names[] = { "self/mem", "S/mem", "L/root/etc",
-					     "O/root/proc/S/mem", "O/fd/9/mem",
+					     "O/root/proc/S/mem", "O/fd/109/mem",
 					     "self/task/S/maps" };
 	const struct server_opts opts = { .root = "box" };
 	int64_t dir;
@@ -446,7 +446,7 @@ START_TEST(no_magic_link_leads_out_of_a_root)
 {
 	static const char *const names[] = { "/p/O/root/etc/passwd",
 					     "/p/O/root/p/uptime",
-					     "/p/O/cwd", "/p/O/fd/8/uptime",
+					     "/p/O/cwd", "/p/O/fd/108/uptime",
 					     "/p/O/exe" };
 	const struct server_opts opts = { .root = "box" };
 	const char *path;
