@@ -701,8 +701,8 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		ok = cursor_fail(&c, "a REPLY was expected");
 	ok = ok && cursor_int(&c, &req->ret) && ret_agrees(&c, req);
 	if (ok && req->call->ret == RET_FLAGS && req->ret >= 0)
-		req->ret = (int64_t)flags_from_wire(FL_OPEN,
-						    (uint64_t)req->ret);
+		req->ret =
+			(int64_t)flags_from_wire(FL_OPEN, (uint64_t)req->ret);
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
 	object = ok && req->ret >= 0 && req->call->ret == RET_FD;
