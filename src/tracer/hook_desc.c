@@ -1,10 +1,13 @@
-/* close, dup, fcntl and ioctl of descriptors that are remote. */
+/* close, dup, fcntl, ioctl of descriptors that are remote; unshare of their table. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "call/wire.h"
 #include "tracer/hooks.h"
 
 #ifndef F_DUPFD_QUERY
@@ -50,8 +53,11 @@ void hook_close(struct run *run, struct tracee *t)
 static void close_range_done(struct run *run, struct tracee *t)
 {
 	uint64_t last = (uint32_t)t->arg[1];
+	int err = 0;
 
-	if (t->regs.ret == 0) {
+	if (t->regs.ret == 0 && t->arg[2] & CLOSE_RANGE_UNSHARE)
+		err = tracee_unshare(run, t, SPAWN_FS);
+	if (t->regs.ret == 0 && !(t->arg[2] & CLOSE_RANGE_CLOEXEC)) {
 		for (uint64_t fd = (uint32_t)t->arg[0];
 		     fd <= last && fd < t->files->cap; fd++) {
 			int handle = files_drop(t->files, (long)fd);
@@ -60,15 +66,40 @@ static void close_range_done(struct run *run, struct tracee *t)
 				tell_close(run, t, handle);
 		}
 	}
-	finish_exit(run, t, t->regs.ret);
+	finish_exit(run, t, err ? err : t->regs.ret);
 }
 
 void hook_close_range(struct run *run, struct tracee *t)
 {
-	if (t->arg[2] & 4)	/* CLOSE_RANGE_CLOEXEC closes nothing yet */
+	if (t->arg[2] == CLOSE_RANGE_CLOEXEC)	/* closes nothing yet */
 		let_go(run, t);
 	else
 		let_go_then(run, t, close_range_done);
+}
+
+/* ---- unshare ---- */
+
+static void unshare_done(struct run *run, struct tracee *t)
+{
+	const uint64_t flags = t->arg[0];
+	uint32_t keep = SPAWN_FILES | SPAWN_FS;
+	int err = 0;
+
+	if (flags & CLONE_FILES)
+		keep &= ~(uint32_t)SPAWN_FILES;
+	if (flags & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER))
+		keep &= ~(uint32_t)SPAWN_FS;
+	if (t->regs.ret == 0)
+		err = tracee_unshare(run, t, keep);
+	/* Others may have gone on with the old table meanwhile. */
+	if (!err && !(keep & SPAWN_FILES))
+		tracee_drop_closed(run, t);
+	finish_exit(run, t, err ? err : t->regs.ret);
+}
+
+void hook_unshare(struct run *run, struct tracee *t)
+{
+	let_go_then(run, t, unshare_done);
 }
 
 /* ---- dup ---- */

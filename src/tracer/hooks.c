@@ -24,6 +24,7 @@ static const struct {
 	{ "sendfile", hook_copy },
 	{ "splice", hook_copy },
 	{ "umask", hook_umask },
+	{ "unshare", hook_unshare },
 	{ "vmsplice", hook_vmsplice },
 };
 

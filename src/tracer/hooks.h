@@ -21,6 +21,7 @@ void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);
 void hook_copy(struct run *run, struct tracee *t);
 void hook_vmsplice(struct run *run, struct tracee *t);
+void hook_unshare(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 #endif

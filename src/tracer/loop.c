@@ -175,29 +175,11 @@ again:
 	t->state = T_RUNNING;
 	t->then = NULL;
 	t->launching = false;
-	if (t->files->refs > 1) {
-		struct files *own = files_copy(t->files);
-		uint32_t was = t->task;
-		struct tracee old_name = { .task = was };
-
-		if (own && !tracee_name_task(run, t)) {
-			t->seq = 0;
-			tell_spawn(run, t, was, SPAWN_FS);
-			tell_exit(run, &old_name);
-			files_unref(t->files);
-			t->files = own;
-		}
+	if (tracee_unshare(run, t, SPAWN_FS)) {
+		kill(t->pid, SIGKILL);
+		return;
 	}
-	for (size_t fd = 0; fd < t->files->cap; fd++) {
-		int handle;
-
-		if (!files_get(t->files, (long)fd) ||
-		    files_is_open(t->pid, (int)fd))
-			continue;
-		handle = files_drop(t->files, (long)fd);
-		if (handle >= 0)
-			tell_close(run, t, handle);
-	}
+	tracee_drop_closed(run, t);
 	if (abi_is_foreign(t->pid)) {
 		log_err("process %d runs a program of 32 bits: killed",
 			t->pid);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "call/wire.h"
 #include "tracer/tracee.h"
 
 struct tracee *tracee_find(struct run *run, pid_t pid)
@@ -117,6 +118,54 @@ void tracee_gone(struct run *run, struct tracee *t)
 	fs_unref(t->fs);
 	arena_free(&t->arena);
 	free(t);
+}
+
+int tracee_unshare(struct run *run, struct tracee *t, uint32_t keep)
+{
+	struct files *files = NULL;
+	struct tracee old = { .task = t->task };
+	struct fs *fs = NULL;
+
+	if (t->files->refs == 1)
+		keep |= SPAWN_FILES;
+	if (t->fs->refs == 1)
+		keep |= SPAWN_FS;
+	if (keep == (SPAWN_FILES | SPAWN_FS))
+		return 0;
+	if (!(keep & SPAWN_FILES) && !(files = files_copy(t->files)))
+		return -ENOMEM;
+	if ((!(keep & SPAWN_FS) && !(fs = fs_copy(t->fs))) ||
+	    tracee_name_task(run, t)) {
+		files_unref(files);
+		fs_unref(fs);
+		return -ENOMEM;
+	}
+	t->seq = 0;
+	tell_spawn(run, t, old.task, keep);
+	tell_exit(run, &old);
+	if (files) {
+		files_unref(t->files);
+		t->files = files;
+	}
+	if (fs) {
+		fs_unref(t->fs);
+		t->fs = fs;
+	}
+	return 0;
+}
+
+void tracee_drop_closed(struct run *run, struct tracee *t)
+{
+	for (size_t fd = 0; fd < t->files->cap; fd++) {
+		int handle;
+
+		if (!files_get(t->files, (long)fd) ||
+		    files_is_open(t->pid, (int)fd))
+			continue;
+		handle = files_drop(t->files, (long)fd);
+		if (handle >= 0)
+			tell_close(run, t, handle);
+	}
 }
 
 struct fs *fs_copy(const struct fs *fs)

@@ -282,6 +282,13 @@ struct tracee *tracee_new(struct run *run, pid_t pid);
 int tracee_set_pid(struct run *run, struct tracee *t, pid_t pid);
 /* Gives it a fresh name on the wire; 0 or -ENOMEM. */
 int tracee_name_task(struct run *run, struct tracee *t);
+/*
+ * What it shares with others becomes its own, here and on the server, but for
+ * keep (enum spawn_share). It has a fresh name on the wire then. 0 or -ENOMEM.
+ */
+int tracee_unshare(struct run *run, struct tracee *t, uint32_t keep);
+/* Closes on the server what the kernel has closed here. */
+void tracee_drop_closed(struct run *run, struct tracee *t);
 /* It has asked; it asks no more, but waits otherwise; its reply is here. */
 void tracee_asks(struct run *run, struct tracee *t);
 void tracee_asks_no_more(struct run *run, struct tracee *t);

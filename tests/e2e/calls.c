@@ -471,8 +471,30 @@ static void *opens_alone(void *arg)
 	return opens(arg);
 }
 
+static void *closes_alone(void *arg)
+{
+	*(int *)arg = syscall(SYS_close_range, 3, ~0U, 2);
+	return NULL;
+}
+
+static void *goes_alone(void *arg)
+{
+	if (!unshare(CLONE_FS) && !chdir("dir")) {
+		umask(0);
+		*(int *)arg = open("a", O_RDONLY);
+	}
+	return NULL;
+}
+
+static void *goes(void *arg)
+{
+	*(int *)arg = chdir("dir");
+	return NULL;
+}
+
 static void thread_tables(void)
 {
+	char buf[100];
 	pthread_t thread;
 	int fd;
 
@@ -485,6 +507,21 @@ static void thread_tables(void)
 	SAY(fd);
 	read3("opened in a table of its own", fd);
 	SAY(open("numbers", O_RDONLY));
+	pthread_create(&thread, NULL, closes_alone, &fd);
+	pthread_join(thread, NULL);
+	SAY(fd);
+	read3("not closed here", 3);
+	pthread_create(&thread, NULL, goes_alone, &fd);
+	pthread_join(thread, NULL);
+	SAY(fd);
+	SAY(open("dir/a", O_RDONLY));
+	SAY(umask(022));
+	show("cwd", getcwd(buf, sizeof(buf)), 10);
+	pthread_create(&thread, NULL, goes, &fd);
+	pthread_join(thread, NULL);
+	SAY(fd);
+	show("cwd", getcwd(buf, sizeof(buf)), 10);
+	SAY(open("a", O_RDONLY));
 }
 
 /* ---- limits ---- */

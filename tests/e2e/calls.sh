@@ -16,7 +16,7 @@ prepare '
 
 for program in calls calls-static calls-musl; do
 	for part in bytes names shared-offsets duplicates over-exec threads \
-		limits maps pointers; do
+		threads-apart thread-tables limits maps pointers; do
 		same "$T/bin/$program" $part
 	done
 done
