@@ -1,114 +1,13 @@
 /* The wire form of messages: docs/PROTOCOL.md. */
-#include <cbor.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "call/cursor.h"
 #include "call/flags.h"
+#include "call/out.h"
 #include "call/wire.h"
 #include "transport/frame.h"
-
-/* ---- writing; the first error stays ---- */
-
-struct out {
-	struct buf *buf;
-	int err;
-};
-
-static void put_raw(struct out *o, const void *data, size_t len)
-{
-	if (!o->err)
-		o->err = buf_add(o->buf, data, len);
-}
-
-static void put_uint(struct out *o, uint64_t v)
-{
-	unsigned char b[9];
-
-	put_raw(o, b, cbor_encode_uint(v, b, sizeof(b)));
-}
-
-static void put_int(struct out *o, int64_t v)
-{
-	unsigned char b[9];
-
-	if (v >= 0)
-		put_uint(o, (uint64_t)v);
-	else
-		put_raw(o, b,
-			cbor_encode_negint((uint64_t)(-1 - v), b, sizeof(b)));
-}
-
-static void put_array(struct out *o, size_t n)
-{
-	unsigned char b[9];
-
-	put_raw(o, b, cbor_encode_array_start(n, b, sizeof(b)));
-}
-
-static void put_bytes(struct out *o, const void *data, size_t len)
-{
-	unsigned char b[9];
-
-	put_raw(o, b, cbor_encode_bytestring_start(len, b, sizeof(b)));
-	put_raw(o, data, len);
-}
-
-static void put_null(struct out *o)
-{
-	unsigned char b[1];
-
-	put_raw(o, b, cbor_encode_null(b, sizeof(b)));
-}
-
-static void put_true(struct out *o)
-{
-	unsigned char b[1];
-
-	put_raw(o, b, cbor_encode_bool(true, b, sizeof(b)));
-}
-
-static uint64_t load(const uint8_t *at, const struct field *f)
-{
-	uint8_t u8;
-	uint16_t u16;
-	uint32_t u32;
-	uint64_t u64;
-
-	switch (f->size) {
-	case 1:
-		memcpy(&u8, at, 1);
-		return f->is_signed ? (uint64_t)(int8_t)u8 : u8;
-	case 2:
-		memcpy(&u16, at, 2);
-		return f->is_signed ? (uint64_t)(int16_t)u16 : u16;
-	case 4:
-		memcpy(&u32, at, 4);
-		return f->is_signed ? (uint64_t)(int32_t)u32 : u32;
-	default:
-		memcpy(&u64, at, 8);
-		return u64;
-	}
-}
-
-static void put_struct(struct out *o, unsigned int type, const uint8_t *data)
-{
-	const struct struct_info *info = &struct_table[type];
-
-	put_array(o, info->nfields);
-	for (unsigned int i = 0; i < info->nfields; i++) {
-		const struct field *f = &info->field[i];
-
-		if (f->bytes)
-			put_bytes(o, data + f->offset, f->size);
-		else if (f->is_signed)
-			put_int(o, (int64_t)load(data + f->offset, f));
-		else
-			put_uint(o, flags_to_wire(f->set,
-						  load(data + f->offset, f)));
-	}
-}
 
 /* ---- frames ---- */
 
@@ -116,7 +15,7 @@ static int begin(struct out *o, struct buf *buf, size_t *mark, size_t items)
 {
 	o->buf = buf;
 	o->err = frame_begin(buf, mark);
-	put_array(o, items);
+	out_array(o, items);
 	return o->err;
 }
 
@@ -143,7 +42,7 @@ static void put_text(struct out *o, const char *text)
 
 	for (len = 0; len < sizeof(plain) && text[len]; len++)
 		plain[len] = is_plain((uint8_t)text[len]) ? text[len] : '?';
-	put_bytes(o, plain, len);
+	out_bytes(o, plain, len);
 }
 
 int wire_put_hello(struct buf *buf, const struct hello *hello)
@@ -152,11 +51,11 @@ int wire_put_hello(struct buf *buf, const struct hello *hello)
 	size_t mark;
 
 	begin(&o, buf, &mark, 6);
-	put_uint(&o, MSG_HELLO);
-	put_bytes(&o, "rsc", 3);
-	put_uint(&o, hello->version);
+	out_uint(&o, MSG_HELLO);
+	out_bytes(&o, "rsc", 3);
+	out_uint(&o, hello->version);
 	put_text(&o, hello->arch);
-	put_uint(&o, hello->digest);
+	out_uint(&o, hello->digest);
 	put_text(&o, hello->name);
 	return end(&o, mark);
 }
@@ -168,7 +67,7 @@ static int put_numbers(struct buf *buf, size_t n, const uint32_t *number)
 
 	begin(&o, buf, &mark, n);
 	for (size_t i = 0; i < n; i++)
-		put_uint(&o, number[i]);
+		out_uint(&o, number[i]);
 	return end(&o, mark);
 }
 
@@ -203,43 +102,43 @@ static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 	case ARG_INT:
 	case ARG_FD:
 	case ARG_DIRFD:
-		put_int(o, (int32_t)v->num);
+		out_int(o, (int32_t)v->num);
 		return;
 	case ARG_UINT:
-		put_uint(o, v->num);
+		out_uint(o, v->num);
 		return;
 	case ARG_FLAGS:
-		put_uint(o, flags_to_wire(arg->type, v->num));
+		out_uint(o, flags_to_wire(arg->type, v->num));
 		return;
 	case ARG_PATH:
 	case ARG_STR:
 	case ARG_IN:
 	case ARG_IOV_IN:
 		if (v->data)
-			put_bytes(o, v->data, v->len);
+			out_bytes(o, v->data, v->len);
 		else
-			put_null(o);
+			out_null(o);
 		return;
 	case ARG_OUT:
 	case ARG_OUT_ALL:
 	case ARG_IOV_OUT:
 		if (v->num)
-			put_uint(o, v->len);
+			out_uint(o, v->len);
 		else
-			put_null(o);
+			out_null(o);
 		return;
 	case ARG_STRUCT_IN:
 	case ARG_STRUCT_INOUT:
 		if (v->data)
-			put_struct(o, arg->type, v->data);
+			out_struct(o, arg->type, v->data);
 		else
-			put_null(o);
+			out_null(o);
 		return;
 	case ARG_STRUCT_OUT:
 		if (v->num)
-			put_true(o);
+			out_true(o);
 		else
-			put_null(o);
+			out_null(o);
 		return;
 	}
 }
@@ -262,10 +161,10 @@ int wire_put_call(struct buf *buf, const struct req *req)
 	if (!travels(req->call))
 		return -ENOSYS;
 	begin(&o, buf, &mark, 4 + n);
-	put_uint(&o, MSG_CALL);
-	put_uint(&o, req->task);
-	put_uint(&o, req->seq);
-	put_uint(&o, req->call->id);
+	out_uint(&o, MSG_CALL);
+	out_uint(&o, req->task);
+	out_uint(&o, req->seq);
+	out_uint(&o, req->call->id);
 	for (unsigned int i = 0; i < n; i++)
 		put_arg(&o, &req->call->arg[i], &req->val[i]);
 	return end(&o, mark);
@@ -298,15 +197,15 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
 	begin(&o, buf, &mark, 4 + object + outs);
-	put_uint(&o, MSG_REPLY);
-	put_uint(&o, req->task);
-	put_uint(&o, req->seq);
+	out_uint(&o, MSG_REPLY);
+	out_uint(&o, req->task);
+	out_uint(&o, req->seq);
 	if (req->call->ret == RET_FLAGS && req->ret >= 0)
-		put_uint(&o, flags_to_wire(FL_OPEN, (uint64_t)req->ret));
+		out_uint(&o, flags_to_wire(FL_OPEN, (uint64_t)req->ret));
 	else
-		put_int(&o, req->ret);
+		out_int(&o, req->ret);
 	if (object)
-		put_uint(&o, req->object);
+		out_uint(&o, req->object);
 	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
 		const struct arg *arg = &req->call->arg[i];
 		const struct value *v = &req->val[i];
@@ -314,12 +213,12 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 		if (!is_out(arg))
 			continue;
 		if (!v->num)
-			put_null(&o);
+			out_null(&o);
 		else if (arg->kind == ARG_STRUCT_OUT ||
 			 arg->kind == ARG_STRUCT_INOUT)
-			put_struct(&o, arg->type, v->data);
+			out_struct(&o, arg->type, v->data);
 		else
-			put_bytes(&o, v->data, valid(req, i));
+			out_bytes(&o, v->data, valid(req, i));
 	}
 	return end(&o, mark);
 }
