@@ -249,8 +249,9 @@ const struct call *call_by_request(const struct call *call, uint32_t request)
 {
 	size_t i;
 
-	for (i = call_count; i > 0 && call_table[i - 1].of; i--)
-		if (call_table[i - 1].request == request &&
+	for (i = call_count; i > 0; i--)
+		if (call_table[i - 1].of &&
+		    call_table[i - 1].request == request &&
 		    !strcmp(call_table[i - 1].of, call->name))
 			return &call_table[i - 1];
 	return NULL;

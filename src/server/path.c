@@ -469,3 +469,80 @@ int path_open(struct place *place, const struct open_how *how)
 		close(fd);
 	return err ? err : fd;
 }
+
+/* Appends the last component to a directory's name. */
+static int name_below(int dir, const char *last, char *text, size_t size)
+{
+	int err = name_of(dir, text, size);
+	size_t len;
+
+	if (err)
+		return err;
+	len = strlen(text);
+	if (len == 1)
+		len = 0;
+	if (len + strlen(last) + 2 > size)
+		return -ENAMETOOLONG;
+	text[len] = '/';
+	strcpy(text + len + 1, last);
+	return 0;
+}
+
+/* Nothing is at place: goes where a dangling link leads (1), or names it. */
+static int resolve_missing(struct place *place, bool nofollow, char *text,
+			   size_t size)
+{
+	char path[PATH_MAX];
+	char target[PATH_MAX];
+	ssize_t len = -1;
+	char *last;
+	int dir;
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s", place->path) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	last = strrchr(path, '/');
+	if (last)
+		*last++ = '\0';
+	dir = walk(place, !last ? "." : *path ? path : "/", false);
+	if (dir < 0)
+		return dir;
+	last = last ? last : path;
+	if (!nofollow)
+		len = readlinkat(dir, last, target, sizeof(target) - 1);
+	if (len < 0) {
+		err = name_below(dir, last, text, size);
+		close(dir);
+		return err;
+	}
+	target[len] = '\0';
+	hold(place, dir);
+	strcpy(place->text, target);
+	place->path = place->text;
+	return 1;
+}
+
+int path_resolve(struct place *place, bool nofollow, char *text, size_t size)
+{
+	int links;
+	int err;
+	int fd;
+
+	for (links = 0; links < LINKS_MAX; links++) {
+		fd = walk(place, place->path, nofollow);
+		if (fd >= 0) {
+			err = check(fd, "self", false);
+			if (!err)
+				err = name_of(fd, text, size);
+			close(fd);
+			return err ? err : (int)strlen(text);
+		}
+		if (fd != -ENOENT)
+			return fd;
+		err = resolve_missing(place, nofollow, text, size);
+		if (err <= 0)
+			return err ? err : (int)strlen(text);
+	}
+	return -ELOOP;
+}

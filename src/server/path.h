@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Where a call goes; path_guard may replace a path by an equal one. */
@@ -47,6 +48,11 @@ int path_guard(struct place *place, bool nofollow, bool stat_only);
  * a controlling terminal: a descriptor or -errno.
  */
 int path_open(struct place *place, const struct open_how *how);
+/*
+ * The name of a place without links, NUL-terminated, also when only the last
+ * component is not there; its length or -errno.
+ */
+int path_resolve(struct place *place, bool nofollow, char *text, size_t size);
 /* The openat2(2) that is openat(2) with these flags and mode. */
 struct open_how path_how(uint64_t flags, uint64_t mode);
 

@@ -322,6 +322,26 @@ static int64_t do_openat2(struct run *run, bool *go_on)
 	return do_open(run, dirfd, &how);
 }
 
+static int64_t do_resolve(struct run *run, bool *go_on)
+{
+	struct value *val = run->req->val;
+	int64_t dirfd = dirfd_of(run, 0);
+	int ret;
+
+	*go_on = false;
+	if (dirfd == -EBADF)
+		return dirfd;
+	if (!val[1].data || !val[3].data || val[3].len < PATH_MAX)
+		return -EINVAL;
+	ret = begin(run, &run->place[1], dirfd, (const char *)val[1].data,
+		    true);
+	if (ret)
+		return ret;
+	ret = path_resolve(&run->place[1], val[2].num & AT_SYMLINK_NOFOLLOW,
+			   (char *)val[3].data, val[3].len);
+	return ret < 0 ? ret : ret + 1;
+}
+
 static int64_t do_close(struct run *run, bool *go_on)
 {
 	int fd = fd_of(&run->req->val[0]);
@@ -416,6 +436,7 @@ static const struct {
 	{ "openat", false, do_openat },
 	{ "openat2", false, do_openat2 },
 	{ "close", false, do_close },
+	{ "rsc_resolve", false, do_resolve },
 	{ "F_SETFL", true, do_setfl },
 	{ "socket", true, do_socket },
 	{ "inotify_init1", true, do_inotify_init1 },
@@ -451,7 +472,8 @@ static int admit(const struct run *run)
 	      (call->verdict == V_SPLIT && call->traits & T_RUNS);
 	for (i = 0; may && i < CALL_ARGS; i++)
 		may = call->arg[i].kind != ARG_PTR;
-	if (!may || call_nr(call) == CALL_NO_NR) {
+	if (!may || (call_nr(call) == CALL_NO_NR &&
+		     !(call->traits & T_RUNS))) {
 		if (!atomic_exchange(&session->refused[call - call_table],
 				     true))
 			log_warn("session: %s may not run on the server: "

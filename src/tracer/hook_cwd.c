@@ -1,5 +1,6 @@
 /* The working directory, which lies on either side; the umask, on both. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tracer/hooks.h"
@@ -10,6 +11,18 @@ static void cwd_done(struct run *run, struct tracee *t)
 	finish_exit(run, t, 0);
 }
 
+/* Where links led to: paths of the program begin there from now on. */
+static void cwd_named(struct run *run, struct tracee *t)
+{
+	const char *name = (char *)t->req.val[0].data;
+
+	if (t->req.ret > 0 && name && name[0] == '/' &&
+	    !name[t->req.ret - 1])
+		snprintf(t->fs->cwd, sizeof(t->fs->cwd), "%s", name);
+	/* This side follows where it can, for programs run from there. */
+	let_go_then(run, t, cwd_done);
+}
+
 static void cwd_answered(struct run *run, struct tracee *t)
 {
 	if (t->req.ret < 0) {
@@ -18,8 +31,11 @@ static void cwd_answered(struct run *run, struct tracee *t)
 	}
 	t->fs->remote = true;
 	strcpy(t->fs->cwd, t->path);
-	/* This side follows where it can, for programs run from there. */
-	let_go_then(run, t, cwd_done);
+	t->req = (struct req){ .call = call_by_name("getcwd") };
+	t->req.val[0].num = 1;
+	t->req.val[0].len = PATH_MAX;
+	t->req.val[1].num = PATH_MAX;
+	ask(run, t, cwd_named);
 }
 
 static void cwd_local(struct run *run, struct tracee *t)
@@ -31,45 +47,13 @@ static void cwd_local(struct run *run, struct tracee *t)
 
 void hook_chdir(struct run *run, struct tracee *t)
 {
-	char *text;
-	ssize_t n;
-	int err;
-
 	if (!run->selected[t->call->id]) {
 		let_go(run, t);
 		return;
 	}
-	text = arena_alloc(&t->arena, PATH_MAX);
-	n = text ? memory_read_str(t->pid, t->arg[0], text, PATH_MAX) : -ENOMEM;
-	err = n < 0 ? (int)n : 0;
-	if (!err && (text[0] == '/' || t->fs->remote))
-		err = routes_normalise(t->fs->cwd, text, t->path);
-	if (err) {
-		finish_skip(run, t, err);
-		return;
-	}
-	switch (text[0] == '/' || t->fs->remote ?
-			routes_side(&run->routes, t->path, NULL, NULL) :
-			SIDE_LOCAL) {
-	case SIDE_LOCAL:
-		let_go_then(run, t, cwd_local);
-		return;
-	case SIDE_DENY:
-		finish_skip(run, t, -EACCES);
-		return;
-	case SIDE_MISSING:
-		finish_skip(run, t, -ENOENT);
-		return;
-	case SIDE_REMOTE:
-		break;
-	}
-	t->req.val[0].data = (uint8_t *)text;
-	t->req.val[0].len = (size_t)n;
-	err = fetch(t);
-	if (err)
-		finish_skip(run, t, err);
-	else
-		ask(run, t, cwd_answered);
+	t->if_local = cwd_local;
+	t->if_remote = cwd_answered;
+	by_path(run, t);
 }
 
 void hook_fchdir(struct run *run, struct tracee *t)

@@ -48,6 +48,8 @@ static int add(struct routes *routes, enum side side, const char *pattern,
 		return -ENOMEM;
 	}
 	routes->count++;
+	if (to || side == SIDE_DENY || side == SIDE_MISSING)
+		routes->strict = true;
 	return 0;
 }
 
@@ -185,6 +187,32 @@ enum side routes_side(const struct routes *routes, const char *path,
 	if (rule)
 		*rule = NULL;
 	return SIDE_REMOTE;
+}
+
+bool routes_pass_map(const struct routes *routes, const char *path)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		const char *from = routes->rule[i].pattern;
+		size_t len = strlen(from);
+
+		if (routes->rule[i].to && !strncmp(from, path, len) &&
+		    path[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+bool routes_shown(const struct routes *routes, const char *path)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		const char *to = routes->rule[i].to;
+		size_t len = to ? strlen(to) : 0;
+
+		if (to && !strncmp(to, path, len) &&
+		    (!path[len] || path[len] == '/' || to[len - 1] == '/'))
+			return true;
+	}
+	return false;
 }
 
 int routes_normalise(const char *base, const char *path, char *out)

@@ -19,6 +19,7 @@ struct route {
 struct routes {
 	struct route *rule;	/* owned */
 	size_t count;
+	bool strict;		/* a rule must not be passed by by a link */
 };
 
 /*
@@ -37,6 +38,10 @@ int routes_read(struct routes *routes, const char *file, unsigned int *line);
  */
 enum side routes_side(const struct routes *routes, const char *path,
 		      char *mapped, const struct route **rule);
+/* True when path, as written, goes through a name that a map rule gives. */
+bool routes_pass_map(const struct routes *routes, const char *path);
+/* True when path lies below what a map rule shows under another name. */
+bool routes_shown(const struct routes *routes, const char *path);
 /*
  * Joins base and path, removes `.`, `..` and double slashes, into out
  * (PATH_MAX bytes). 0 or -ENAMETOOLONG.

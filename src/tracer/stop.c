@@ -1,6 +1,7 @@
 /* One stop of a tracee: which side makes the call, and how it ends. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +169,11 @@ void forward(struct run *run, struct tracee *t)
 		finish_skip(run, t, err);
 		return;
 	}
-	ask(run, t, t->call->ret == RET_FD ? placeholder_put : finish_reply);
+	if (t->if_remote)
+		ask(run, t, t->if_remote);
+	else
+		ask(run, t,
+		    t->call->ret == RET_FD ? placeholder_put : finish_reply);
 }
 
 /* The remote descriptor that a name below /proc/self/fd means, or NULL. */
@@ -252,7 +257,9 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 		return SIDE_REMOTE;
 	}
 	side = routes_side(&run->routes, name, mapped, &rule);
-	if (side == SIDE_REMOTE && rule && rule->to) {
+	if (side == SIDE_REMOTE &&
+	    ((rule && rule->to) ||
+	     routes_pass_map(&run->routes, (char *)v->data))) {
 		v->data = arena_alloc(&t->arena, strlen(mapped) + 1);
 		if (!v->data) {
 			*err = -ENOMEM;
@@ -264,13 +271,104 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	return side;
 }
 
+/* ---- strict rules: what links on the server lead to ---- */
+
+static void resolve_next(struct run *run, struct tracee *t);
+
+/* The answer for path t->path_arg: do the rules allow where it leads? */
+static void resolved(struct run *run, struct tracee *t)
+{
+	char *name = (char *)t->req.val[3].data;
+	size_t len = (size_t)t->req.ret;
+	const struct route *rule;
+	char mapped[PATH_MAX];
+	enum side side;
+	struct value *v;
+
+	if (t->req.ret <= 0 || !name || name[0] != '/' || name[len - 1]) {
+		/* The call itself will say what is wrong with it. */
+		t->path_arg++;
+		resolve_next(run, t);
+		return;
+	}
+	side = routes_side(&run->routes, name, mapped, &rule);
+	if ((side == SIDE_DENY || side == SIDE_MISSING) &&
+	    !routes_shown(&run->routes, name)) {
+		finish_skip(run, t, side == SIDE_DENY ? -EACCES : -ENOENT);
+		return;
+	}
+	v = &t->asked->val[t->path_arg++];
+	if (rule && rule->to) {
+		v->len = strlen(mapped);
+		v->data = arena_alloc(&t->arena, v->len + 1);
+		if (!v->data) {
+			finish_skip(run, t, -ENOMEM);
+			return;
+		}
+		memcpy(v->data, mapped, v->len + 1);
+	}
+	resolve_next(run, t);
+}
+
+static bool opens_link(const struct tracee *t)
+{
+	uint64_t flags = t->arg[2];
+
+	if (strcmp(t->call->name, "openat"))
+		return !call_follows(t->call, t->arg);
+	return flags & O_NOFOLLOW ||
+	       (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+}
+
+static void resolve_next(struct run *run, struct tracee *t)
+{
+	const struct arg *arg = t->call->arg;
+	struct entry *e = NULL;
+	unsigned int i;
+
+	for (i = t->path_arg; i < CALL_ARGS; i++)
+		if (arg[i].kind == ARG_PATH && t->asked->val[i].len)
+			break;
+	if (i == CALL_ARGS) {
+		t->req = *t->asked;
+		forward(run, t);
+		return;
+	}
+	t->path_arg = i;
+	if (i && arg[i - 1].kind == ARG_DIRFD)
+		e = files_get(t->files, (int32_t)t->arg[i - 1]);
+	t->req = (struct req){ .call = call_by_name("rsc_resolve") };
+	t->req.val[0].num = (uint64_t)(e ? e->handle : AT_FDCWD);
+	t->req.val[1] = t->asked->val[i];
+	t->req.val[2].num = opens_link(t) ? AT_SYMLINK_NOFOLLOW : 0;
+	t->req.val[3].num = 1;
+	t->req.val[3].len = PATH_MAX;
+	t->req.val[4].num = PATH_MAX;
+	ask(run, t, resolved);
+}
+
+static void forward_checked(struct run *run, struct tracee *t)
+{
+	if (!run->routes.strict) {
+		forward(run, t);
+		return;
+	}
+	t->asked = arena_alloc(&t->arena, sizeof(*t->asked));
+	if (!t->asked) {
+		finish_skip(run, t, -ENOMEM);
+		return;
+	}
+	*t->asked = t->req;
+	t->path_arg = 0;
+	resolve_next(run, t);
+}
+
 static bool in_loader(const struct tracee *t)
 {
 	return t->regs.pc >= t->loader_lo && t->regs.pc < t->loader_hi;
 }
 
-/* Decides by the paths; all paths of a call must be on one side. */
-static void by_path(struct run *run, struct tracee *t)
+void by_path(struct run *run, struct tracee *t)
 {
 	enum side side = SIDE_LOCAL;
 	char name[PATH_MAX];
@@ -322,6 +420,8 @@ static void by_path(struct run *run, struct tracee *t)
 	}
 	if (err)
 		finish_skip(run, t, err);
+	else if (side == SIDE_LOCAL && t->if_local)
+		let_go_then(run, t, t->if_local);
 	else if (side == SIDE_LOCAL)
 		let_go(run, t);
 	else if (side == SIDE_DENY)
@@ -329,7 +429,7 @@ static void by_path(struct run *run, struct tracee *t)
 	else if (side == SIDE_MISSING)
 		finish_skip(run, t, -ENOENT);
 	else
-		forward(run, t);
+		forward_checked(run, t);
 }
 
 void by_fd(struct run *run, struct tracee *t)
@@ -421,6 +521,8 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->path[0] = 0;
 	t->at = 0;
 	t->more = false;
+	t->if_local = NULL;
+	t->if_remote = NULL;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	if (!t->call) {
 		run->unknown_calls++;

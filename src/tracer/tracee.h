@@ -84,6 +84,10 @@ struct tracee {
 	uint64_t loader_lo;	/* text of PT_INTERP */
 	uint64_t loader_hi;
 	int new_handle;		/* opened, its placeholder not yet there */
+	then_fn if_local;	/* at the exit stop of a local call, or NULL */
+	then_fn if_remote;	/* at the reply, instead of the usual end */
+	struct req *asked;	/* in the arena: the call while its paths are resolved */
+	unsigned int path_arg;	/* the path under way */
 	uint64_t at;		/* of a long transfer: bytes that are done */
 	bool more;		/* of a long transfer: this is not the last part */
 	int64_t result;		/* to put in at the exit stop */
@@ -248,6 +252,11 @@ void let_go(struct run *run, struct tracee *t);
 void let_go_then(struct run *run, struct tracee *t, then_fn then);
 /* Fetches, sends, stores, returns: the way of a regular remote call. */
 void forward(struct run *run, struct tracee *t);
+/*
+ * Decides by the paths of the call, all of which must be on one side. The hook
+ * may have set t->if_local and t->if_remote.
+ */
+void by_path(struct run *run, struct tracee *t);
 /*
  * Forwards the call when its FDs are remote, lets it go when none is; a
  * mixture is EXDEV, as between file systems (EINVAL for tee).

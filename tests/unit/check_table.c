@@ -193,7 +193,8 @@ START_TEST(newer_calls_have_one_number_on_both_architectures)
 
 	for (i = 0; i < call_count; i++) {
 		call = &call_table[i];
-		ck_assert_msg(call->of || call->nr_x86_64 != CALL_NO_NR ||
+		ck_assert_msg(call->of || !strncmp(call->name, "rsc_", 4) ||
+				      call->nr_x86_64 != CALL_NO_NR ||
 				      call->nr_aarch64 != CALL_NO_NR,
 			      "%s has no number", call->name);
 		if (call->nr_x86_64 >= 424 || call->nr_aarch64 >= 424)
