@@ -19,4 +19,22 @@ diff <(sort <<<"$class") <(sort <<<"$code") || {
 	echo 'FAIL the classes of rsc.1 and of src/tracer/select.c differ'
 	failed=1
 }
+
+# What the diagnostics quote is what the code says; ... stands for the rest.
+code=$(cat "$docs"/../src/*/*.c | tr -d '\n\t' | sed 's/" *"//g')
+seen=0
+while read -r message; do
+	while read -r part; do
+		[ -n "$part" ] || continue
+		seen=$((seen + 1))
+		[[ $code == *"$part"* ]] || {
+			echo "FAIL no message says: $part"
+			failed=1
+		}
+	done < <(sed 's/\.\.\./\n/g; s/^ *//' <<<"$message" | sed 's/^[ :]*//')
+done < <(sed -n '/^\.Bl -diag/,/^\.El/s/^\.It "\(.*\)"$/\1/p' "$docs"/*.[18])
+[ $seen -ge 10 ] || {
+	echo "FAIL only $seen parts of messages were looked at"
+	failed=1
+}
 exit $failed

@@ -37,6 +37,15 @@ for document in "${documents[@]}"; do
 	done < <(grep -ohE '`[a-z_0-9]+\(\)`' "$document" | tr -d '`()' |
 		sort -u)
 
+	# Tests: `check_suite` and `a_test_with_a_long_name`.
+	while read -r name; do
+		seen=$((seen + 1))
+		[ -e "tests/unit/$name.c" ] ||
+			grep -rqE "START_TEST\\($name\\)" tests/unit ||
+			fail "$document: there is no test $name"
+	done < <(grep -ohE '`(check_[a-z]+|[a-z0-9]+(_[a-z0-9]+){3,})`' \
+		"$document" | tr -d '`' | sort -u)
+
 	# Options: `--name`, of some subcommand.
 	while read -r option; do
 		seen=$((seen + 1))
