@@ -83,14 +83,20 @@ static int gather(struct tracee *t, struct value *v, uint64_t count)
 	v->data = arena_alloc(&t->arena, total ? total : 1);
 	if (!v->data)
 		return -ENOMEM;
-	v->len = total;
 	for (size_t i = 0; i < count; i++) {
-		err = memory_read(t->pid, (uintptr_t)iov[i].iov_base,
-				  v->data + at, iov[i].iov_len);
-		if (err)
-			return err;
-		at += iov[i].iov_len;
+		ssize_t n = memory_read_some(t->pid,
+					     (uintptr_t)iov[i].iov_base,
+					     v->data + at, iov[i].iov_len);
+
+		if (n < 0 && !at)
+			return (int)n;
+		at += n < 0 ? 0 : (size_t)n;
+		if (n < (ssize_t)iov[i].iov_len)
+			break;
 	}
+	v->len = at;
+	if (at < total)
+		t->more = false;
 	return 0;
 }
 
@@ -114,6 +120,28 @@ static size_t cut(struct tracee *t, struct value *v, const struct arg *arg)
 		t->more = true;
 	}
 	return *len;
+}
+
+/* A write of a buffer that ends early writes what is there. */
+static int fetch_in(struct tracee *t, struct value *v, const struct arg *arg)
+{
+	size_t len = cut(t, v, arg);
+	ssize_t n;
+
+	v->data = arena_alloc(&t->arena, len ? len : 1);
+	if (!v->data)
+		return -ENOMEM;
+	n = memory_read_some(t->pid, v->num, v->data, len);
+	if (n < 0)
+		return (int)n;
+	v->len = (size_t)n;
+	if (v->len == len)
+		return 0;
+	if (t->call->ret != RET_LEN || t->call->verdict != V_BY_FD)
+		return -EFAULT;
+	t->more = false;
+	t->req.val[arg->len].num = v->len;
+	return 0;
 }
 
 static int fetch_value(struct tracee *t, unsigned int i)
@@ -152,7 +180,7 @@ static int fetch_value(struct tracee *t, unsigned int i)
 	case ARG_IN:
 		if (!v->num)
 			return t->req.val[arg->len].num ? -EFAULT : 0;
-		return fetch_bytes(t, v, cut(t, v, arg));
+		return fetch_in(t, v, arg);
 	case ARG_IOV_IN:
 		return gather(t, v, t->req.val[arg->len].num);
 	case ARG_OUT:
@@ -176,6 +204,36 @@ static int fetch_value(struct tracee *t, unsigned int i)
 	return -ENOSYS;
 }
 
+static int probe(pid_t pid, uint64_t addr, size_t len)
+{
+	char byte;
+	int err;
+
+	if (!len)
+		return 0;
+	err = memory_read(pid, addr, &byte, 1);
+	return err ? err : memory_read(pid, addr + len - 1, &byte, 1);
+}
+
+/*
+ * What a pipe or a terminal gives is gone with the answer, so a buffer that is
+ * not there is found out before the call. A file's bytes stay where they are.
+ */
+static int probe_outputs(struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	int err = 0;
+
+	if (t->call->arg[0].kind != ARG_FD || !e ||
+	    (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_FILE)
+		return 0;
+	for (unsigned int i = 0; !err && i < CALL_ARGS; i++)
+		if (t->call->arg[i].kind == ARG_OUT && t->req.val[i].num)
+			err = probe(t->pid, t->req.val[i].num,
+				    t->req.val[i].len);
+	return err;
+}
+
 int fetch(struct tracee *t)
 {
 	t->req.call = t->call;
@@ -188,10 +246,11 @@ int fetch(struct tracee *t)
 		if (err)
 			return err;
 	}
-	return 0;
+	return probe_outputs(t);
 }
 
-static int scatter(struct tracee *t, struct value *v, uint64_t count)
+/* How many bytes found their place, or -errno when none did. */
+static ssize_t scatter(struct tracee *t, struct value *v, uint64_t count)
 {
 	struct iovec *iov;
 	size_t total;
@@ -199,25 +258,31 @@ static int scatter(struct tracee *t, struct value *v, uint64_t count)
 	int err;
 
 	err = fetch_iov(t, v->num, count, &iov, &total);
-	for (size_t i = 0; !err && i < count && at < v->len; i++) {
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && at < v->len; i++) {
 		size_t len = iov[i].iov_len;
+		ssize_t n;
 
 		if (len > v->len - at)
 			len = v->len - at;
-		err = memory_write(t->pid, (uintptr_t)iov[i].iov_base,
-				   v->data + at, len);
-		at += len;
+		n = memory_write_some(t->pid, (uintptr_t)iov[i].iov_base,
+				      v->data + at, len);
+		if (n < 0 && !at)
+			return n;
+		at += n < 0 ? 0 : (size_t)n;
+		if (n < (ssize_t)len)
+			break;
 	}
-	return err;
+	return (ssize_t)at;
 }
 
-int store(struct tracee *t)
+int64_t store(struct tracee *t)
 {
-	int err = 0;
+	int64_t ret = t->req.ret;
+	ssize_t n;
 
-	if (t->req.ret < 0)
-		return 0;
-	for (unsigned int i = 0; !err && i < CALL_ARGS; i++) {
+	for (unsigned int i = 0; ret >= 0 && i < CALL_ARGS; i++) {
 		const struct arg *arg = &t->call->arg[i];
 		struct value *v = &t->req.val[i];
 
@@ -225,17 +290,26 @@ int store(struct tracee *t)
 			continue;
 		switch ((enum arg_kind)arg->kind) {
 		case ARG_OUT:
+			n = memory_write_some(t->pid, v->num, v->data, v->len);
+			break;
+		case ARG_IOV_OUT:
+			n = scatter(t, v, t->req.val[arg->len].num);
+			break;
 		case ARG_OUT_ALL:
 		case ARG_STRUCT_OUT:
 		case ARG_STRUCT_INOUT:
-			err = memory_write(t->pid, v->num, v->data, v->len);
-			break;
-		case ARG_IOV_OUT:
-			err = scatter(t, v, t->req.val[arg->len].num);
+			n = memory_write(t->pid, v->num, v->data, v->len);
+			if (!n)
+				continue;
 			break;
 		default:
-			break;
+			continue;
 		}
+		if (n < 0)
+			ret = n;
+		else if (t->call->ret == RET_LEN && n < ret)
+			/* A descriptor's bytes go as far as the buffer. */
+			ret = t->call->verdict == V_BY_FD ? n : -EFAULT;
 	}
-	return err;
+	return ret;
 }

@@ -7,7 +7,7 @@
 
 #define PAGE 4096u
 
-int memory_read(pid_t pid, uint64_t addr, void *data, size_t len)
+ssize_t memory_read_some(pid_t pid, uint64_t addr, void *data, size_t len)
 {
 	size_t done = 0;
 
@@ -17,16 +17,17 @@ int memory_read(pid_t pid, uint64_t addr, void *data, size_t len)
 				       len - done };
 		ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EFAULT;
+		if (n <= 0 && !done)
+			return n ? -errno : -EFAULT;
+		if (n <= 0)
+			break;
 		done += (size_t)n;
 	}
-	return 0;
+	return (ssize_t)done;
 }
 
-int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len)
+ssize_t memory_write_some(pid_t pid, uint64_t addr, const void *data,
+			  size_t len)
 {
 	size_t done = 0;
 
@@ -37,13 +38,30 @@ int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len)
 				       len - done };
 		ssize_t n = process_vm_writev(pid, &here, 1, &there, 1, 0);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EFAULT;
+		if (n <= 0 && !done)
+			return n ? -errno : -EFAULT;
+		if (n <= 0)
+			break;
 		done += (size_t)n;
 	}
-	return 0;
+	return (ssize_t)done;
+}
+
+static int whole(ssize_t done, size_t len)
+{
+	if (done < 0)
+		return (int)done;
+	return (size_t)done < len ? -EFAULT : 0;
+}
+
+int memory_read(pid_t pid, uint64_t addr, void *data, size_t len)
+{
+	return whole(memory_read_some(pid, addr, data, len), len);
+}
+
+int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len)
+{
+	return whole(memory_write_some(pid, addr, data, len), len);
 }
 
 ssize_t memory_read_str(pid_t pid, uint64_t addr, char *data, size_t size)

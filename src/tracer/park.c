@@ -77,8 +77,7 @@ static bool is_caught(pid_t pid, int sig)
 /* Puts the reply in, or has the call made again to meet it. */
 static void complete(struct run *run, struct tracee *t)
 {
-	int64_t ret = t->req.ret;
-	int err;
+	int64_t ret;
 
 	t->state = T_RUNNING;
 	if (t->then != finish_reply || t->more) {
@@ -87,8 +86,7 @@ static void complete(struct run *run, struct tracee *t)
 		return;
 	}
 	t->then = NULL;
-	err = store(t);
-	ret = whole_result(t, err ? err : ret);
+	ret = whole_result(t, store(t));
 	raise_for(t, ret);
 	account(run, t, ret);
 	arch_wait_result(t->pid, &t->regs, ret);

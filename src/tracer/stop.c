@@ -99,14 +99,28 @@ static bool goes_on(const struct tracee *t, int64_t ret)
 	       t->call->arg[1].kind == ARG_IOV_IN;
 }
 
+/* The bytes that a read could not hand over are still to be read. */
+static void unread(struct run *run, struct tracee *t, int64_t n)
+{
+	struct req req = { .call = call_by_name("lseek") };
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+
+	if (!e || n <= 0 || t->call->ret != RET_LEN ||
+	    t->call->arg[3].type == UI_OFFSET)
+		return;
+	req.val[0].num = (uint64_t)e->handle;
+	req.val[1].num = (uint64_t)-n;
+	req.val[2].num = SEEK_CUR;
+	tell(run, t, &req);
+}
+
 void finish_reply(struct run *run, struct tracee *t)
 {
-	int64_t ret = t->req.ret;
+	int64_t ret = store(t);
 	int err;
 
-	err = store(t);
-	if (err)
-		ret = err;
+	if (ret < t->req.ret && t->req.ret > 0)
+		unread(run, t, t->req.ret - (ret > 0 ? ret : 0));
 	if (goes_on(t, ret)) {
 		t->at += (uint64_t)ret;
 		arena_reset(&t->arena);

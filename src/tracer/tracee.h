@@ -237,8 +237,11 @@ void signal_restore(struct tracee *t);
 
 /* Fills t->req from t->call, t->arg. 0 or -errno for the program. */
 int fetch(struct tracee *t);
-/* Writes the outputs of t->req to the tracee. 0 or -EFAULT. */
-int store(struct tracee *t);
+/*
+ * Writes the outputs of t->req to the tracee: the result of the call, which is
+ * less than the server's when a buffer ends early, or -EFAULT.
+ */
+int64_t store(struct tracee *t);
 
 /* ---- stop.c: one stop ---- */
 
