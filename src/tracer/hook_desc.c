@@ -185,7 +185,7 @@ static void forward_request(struct run *run, struct tracee *t, int err)
 		by_fd(run, t);
 		return;
 	}
-	run->unknown_requests++;
+	note_unknown(run, t->call, (uint32_t)t->arg[1]);
 	log_info("%s request %#x on a remote descriptor: %s", t->call->name,
 		 (unsigned int)t->arg[1], strerrorname_np(err));
 	finish_skip(run, t, -err);

@@ -284,6 +284,8 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exec(run, t);
 		return;
 	case PTRACE_EVENT_EXIT:
+		if (!t->exiting)
+			print_unfinished(run, t);
 		if (t->state == T_PARKED)
 			tell_cancel(run, t);
 		t->rejoin = false;
@@ -321,6 +323,8 @@ static void on_wait(struct run *run, pid_t pid, int status)
 			run->status = status;
 			run->exited = true;
 		}
+		if (t && !t->exiting)
+			print_unfinished(run, t);
 		if (t)
 			tracee_gone(run, t);
 		return;

@@ -30,10 +30,13 @@ static const char usage[] =
 	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
 	"                      ones run at full speed; lowest: as usual (default)\n"
 	"  --cwd DIR           the working directory on the server\n"
-	"  -t                  print a line for each forwarded call\n"
-	"  -o FILE             print to FILE; -s N: at most N bytes of a string;\n"
-	"  -T                  with the time each took\n"
-	"  -c, --json          print a summary at the end\n"
+	"  -t                  print a line for each forwarded call, and each refused\n"
+	"  -e EXPRESSION       the same, of some: trace=SET, status=failed|successful\n"
+	"  -o FILE             print to FILE\n"
+	"  -s N                at most N bytes of a string (default 32)\n"
+	"  -T                  with the time that each took\n"
+	"  -y                  with the paths of descriptors\n"
+	"  -c                  print a summary at the end; --json as one object\n"
 	"  -v                  say more\n"
 	"  --help              this text\n";
 
@@ -77,6 +80,37 @@ static int rules_file(struct run *run, const char *file)
 	return err;
 }
 
+/* -s */
+static int parse_len(struct trace *trace, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	trace->len = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno)
+		return 0;
+	log_err("-s %s: not a number of bytes", text);
+	return -1;
+}
+
+/* -o: not a descriptor that the program would have got. */
+static int open_trace(struct trace *trace, const char *name)
+{
+	int fd;
+
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+		  0666);
+	if (fd < 0) {
+		log_err("-o %s: %s", name, strerror(errno));
+		return -1;
+	}
+	if (trace->to_file)
+		close(trace->fd);
+	trace->fd = fd;
+	trace->to_file = true;
+	return 0;
+}
+
 /* --fds: the numbers of remote descriptors. */
 static int parse_fds(struct run *run, const char *text)
 {
@@ -100,11 +134,12 @@ static int parse_fds(struct run *run, const char *text)
 /* Index of the program's name in argv, or -1 (a line was printed). */
 static int parse(struct run *run, struct settings *set, int argc, char **argv)
 {
+	char err[512];
 	int index;
 	int opt;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "+to:s:Tcv", options, &index)) !=
+	while ((opt = getopt_long(argc, argv, "+te:o:s:Tycv", options, &index)) !=
 	       -1) {
 		switch (opt) {
 		case OPT_SERVER:
@@ -143,13 +178,24 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			fputs(usage, stdout);
 			exit(0);
 		case 't':
-			run->trace = true;
+			run->trace.on = true;
+			break;
+		case 'e':
+			if (print_option(&run->trace, optarg, err,
+					 sizeof(err))) {
+				log_err("-e %s: %s", optarg, err);
+				return -1;
+			}
 			break;
 		case 'T':
-			run->trace_time = true;
+			run->trace.time = true;
+			break;
+		case 'y':
+			run->trace.paths = true;
 			break;
 		case 's':
-			run->trace_len = strtoul(optarg, NULL, 10);
+			if (parse_len(&run->trace, optarg))
+				return -1;
 			break;
 		case 'c':
 			run->summary = true;
@@ -159,11 +205,8 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 							    LOG_DEBUG;
 			break;
 		case 'o':
-			run->trace_out = fopen(optarg, "we");
-			if (!run->trace_out) {
-				log_err("%s: %s", optarg, strerror(errno));
+			if (open_trace(&run->trace, optarg))
 				return -1;
-			}
 			break;
 		default:
 			fputs(usage, stderr);
@@ -309,7 +352,6 @@ static int finish(struct run *run)
 
 	if (run->summary)
 		print_summary(run);
-	fflush(run->trace_out);
 	if (run->lost || !run->exited)
 		return 125;
 	if (WIFEXITED(run->status))
@@ -322,13 +364,15 @@ static int finish(struct run *run)
 
 int run_main(int argc, char **argv)
 {
-	static struct run run = { .trace_len = 32, .listener = -1 };
+	static struct run run = { .trace = { .fd = STDERR_FILENO,
+					     .len = 32,
+					     .status = TRACE_ANY },
+				  .listener = -1 };
 	struct settings set = { .filter = "%file,%desc" };
 	sigset_t block;
 	char err[512];
 	int first;
 
-	run.trace_out = stderr;
 	run.selected = calloc(SELECT_IDS, sizeof(*run.selected));
 	run.stats = calloc(SELECT_IDS, sizeof(*run.stats));
 	if (!run.selected || !run.stats)

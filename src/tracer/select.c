@@ -286,6 +286,10 @@ int select_calls(bool *set, const char *spec, bool forwarded, char *err,
 	for (size_t i = 0; i < call_count; i++) {
 		bool *mine = &set[call_table[i].id];
 
+		/* A call stands for its requests; it comes before them. */
+		if (call_table[i].of)
+			*mine |= set[call_by_name(call_table[i].of)->id] !=
+				 s.inverted;
 		*mine = *mine != s.inverted;
 		if (forwarded && !select_can_forward(&call_table[i]))
 			*mine = false;

@@ -25,8 +25,8 @@ void account(struct run *run, struct tracee *t, int64_t ret)
 	struct stats *s;
 	struct timespec now;
 
-	if (run->trace)
-		print_call(run, t, ret, "remote");
+	if (run->trace.on)
+		print_call(run, t, ret);
 	if (!t->call)
 		return;
 	s = &run->stats[t->call->id];
@@ -538,8 +538,9 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->if_local = NULL;
 	t->if_remote = NULL;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
+	print_begin(run, t);
 	if (!t->call) {
-		run->unknown_calls++;
+		note_unknown(run, NULL, (uint64_t)t->regs.nr);
 		log_info("call %ld has no row: ENOSYS", t->regs.nr);
 		finish_skip(run, t, -ENOSYS);
 		return;

@@ -114,6 +114,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 		close(t->fill_fd);
 	if (t->placeholder >= 0)
 		close(t->placeholder);
+	print_end(t);
 	files_unref(t->files);
 	fs_unref(t->fs);
 	arena_free(&t->arena);

@@ -29,6 +29,7 @@
 #include "call/value.h"
 #include "transport/channel.h"
 #include "tracer/files.h"
+#include "tracer/print.h"
 #include "tracer/route.h"
 
 struct run;
@@ -97,6 +98,7 @@ struct tracee {
 	struct remote *remote;	/* a reference: what it stands for, or NULL */
 	struct kept kept[SIGNALS_KEPT];
 	unsigned int nkept;
+	char *fd_name[CALL_ARGS];/* owned: -y */
 	int signal;		/* held back while parked, or 0 */
 	bool outstanding;	/* it has asked, its reply is not here */
 	bool placing;		/* it waits for a placeholder */
@@ -145,6 +147,8 @@ struct run {
 	uint64_t bytes_in;
 	uint64_t unknown_calls;
 	uint64_t unknown_requests;	/* of ioctl and fcntl */
+	struct unknown unknown[UNKNOWN_MAX];
+	unsigned int nunknown;
 	struct channel channel;
 	int listener;			/* owned: of placeholders, or -1 */
 	int sigchld;			/* owned signalfd */
@@ -158,12 +162,9 @@ struct run {
 	bool exited;
 	bool lost;			/* the link is gone */
 	bool fds_high;			/* --fds=high */
-	bool trace;			/* -t */
-	bool trace_time;		/* -T */
+	struct trace trace;
 	bool summary;			/* -c */
 	bool json;
-	size_t trace_len;		/* -s */
-	FILE *trace_out;
 };
 
 /* ---- ask.c: calls on the wire ---- */
@@ -323,14 +324,6 @@ bool filter_stops(const struct run *run, const struct call *call);
 int filter_export(const struct run *run, int fd);
 /* In the child, before exec: loads the seccomp filter. 0 or -errno. */
 int filter_load(const struct run *run);
-
-/* ---- print.c ---- */
-
-/* The strace-like line of t's call, which returned ret on side. */
-void print_call(struct run *run, struct tracee *t, int64_t ret,
-		const char *side);
-/* -c: the table, or one JSON object. */
-void print_summary(const struct run *run);
 
 /* ---- wait.c ---- */
 
