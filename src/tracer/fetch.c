@@ -61,6 +61,8 @@ static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
 		here->iov_base = (char *)here->iov_base + past;
 		here->iov_len -= past;
 		skip -= past;
+		if (here->iov_len > t->size_left - *total)
+			here->iov_len = t->size_left - *total;
 		if (here->iov_len > VALUE_BYTES_MAX - *total) {
 			here->iov_len = VALUE_BYTES_MAX - *total;
 			t->more = true;
@@ -115,6 +117,8 @@ static size_t cut(struct tracee *t, struct value *v, const struct arg *arg)
 		return 0;
 	v->num += t->at;
 	*len -= t->at;
+	if (*len > t->size_left)
+		*len = t->size_left;
 	if (*len > VALUE_BYTES_MAX) {
 		*len = VALUE_BYTES_MAX;
 		t->more = true;

@@ -156,6 +156,8 @@ void placeholder_put(struct run *run, struct tracee *t)
 	t->new_handle = (int)t->req.ret;
 	t->placeholder = make(&t->req, flags, &peer);
 	t->remote = remote_new(t->req.object, peer, t->path);
+	if (t->remote)
+		t->remote->append = flags & O_APPEND;
 	if (t->placeholder < 0 || !t->remote) {
 		int err = t->remote ? t->placeholder : -ENOMEM;
 

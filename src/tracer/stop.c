@@ -123,6 +123,8 @@ void finish_reply(struct run *run, struct tracee *t)
 		unread(run, t, t->req.ret - (ret > 0 ? ret : 0));
 	if (goes_on(t, ret)) {
 		t->at += (uint64_t)ret;
+		if (t->size_left != UINT64_MAX)
+			t->size_left -= (uint64_t)ret;
 		arena_reset(&t->arena);
 		err = fetch(t);
 		if (!err) {
@@ -170,7 +172,7 @@ static bool number_free(const struct run *run, struct tracee *t)
 	return open < lim.rlim_cur;
 }
 
-void forward(struct run *run, struct tracee *t)
+void forward_now(struct run *run, struct tracee *t)
 {
 	int err;
 
@@ -188,6 +190,12 @@ void forward(struct run *run, struct tracee *t)
 	else
 		ask(run, t,
 		    t->call->ret == RET_FD ? placeholder_put : finish_reply);
+}
+
+void forward(struct run *run, struct tracee *t)
+{
+	if (!limit_stops(run, t))
+		forward_now(run, t);
 }
 
 /* The remote descriptor that a name below /proc/self/fd means, or NULL. */
@@ -535,6 +543,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->path[0] = 0;
 	t->at = 0;
 	t->more = false;
+	t->size_left = UINT64_MAX;
 	t->if_local = NULL;
 	t->if_remote = NULL;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);

@@ -89,6 +89,8 @@ struct tracee {
 	then_fn if_remote;	/* at the reply, instead of the usual end */
 	struct req *asked;	/* in the arena: the call while its paths are resolved */
 	unsigned int path_arg;	/* the path under way */
+	uint64_t size_limit;	/* RLIMIT_FSIZE, when it was looked at */
+	uint64_t size_left;	/* how much a write may write */
 	uint64_t at;		/* of a long transfer: bytes that are done */
 	bool more;		/* of a long transfer: this is not the last part */
 	int64_t result;		/* to put in at the exit stop */
@@ -266,6 +268,8 @@ void by_path(struct run *run, struct tracee *t);
  * mixture is EXDEV, as between file systems (EINVAL for tee).
  */
 void by_fd(struct run *run, struct tracee *t);
+/* The same without a look at the limits. */
+void forward_now(struct run *run, struct tracee *t);
 /*
  * A reply's plain end: store, ask for the next part of a long transfer, or
  * skip.
@@ -279,6 +283,14 @@ void raise_for(struct tracee *t, int64_t ret);
 void account(struct run *run, struct tracee *t, int64_t ret);
 /* At an exit stop: the program goes on and sees ret. */
 void finish_exit(struct run *run, struct tracee *t, int64_t ret);
+
+/* ---- limit.c: RLIMIT_FSIZE ---- */
+
+/*
+ * True when the call makes a file grow and a limit is set: it goes on from
+ * here, cut or refused. False: nothing is to be done.
+ */
+bool limit_stops(struct run *run, struct tracee *t);
 
 /* ---- hooks.c: irregular calls ---- */
 

@@ -1,0 +1,27 @@
+#!/bin/bash
+# Limits of this process hold for what it does there.
+. "$(dirname "$0")/lib.sh"
+worlds
+serve main
+prepare 'head -c 3000 /dev/zero >three; echo x >x'
+
+# The size of a file: cut, then SIGXFSZ; ignored, then EFBIG.
+same bash -c 'exec 2>/dev/null; ulimit -f 5; { head -c 20000 /dev/zero >big; } \
+	2>/dev/null; echo $?; stat -c %s big'
+same bash -c 'ulimit -f 5; trap "" XFSZ; head -c 20000 /dev/zero >big; echo $?
+	stat -c %s big'
+same bash -c 'ulimit -f 5; trap "" XFSZ; for i in 1 2 3; do
+	head -c 2000 /dev/zero >>three; echo $?; done; stat -c %s three'
+same bash -c 'exec 2>/dev/null; ulimit -f 5; truncate -s 5120 x; echo $?; { truncate -s 5121 x; } \
+	2>/dev/null; echo $?; stat -c %s x'
+same dd if=/dev/zero of=many bs=3M count=2 status=none
+same bash -c 'ulimit -f 4000; trap "" XFSZ; dd if=/dev/zero of=many bs=3M \
+	count=2 status=none; echo $?; stat -c %s many'
+same bash -c 'ulimit -f 1; trap "" XFSZ; dd if=/dev/zero of=three bs=100 \
+	seek=10 count=3 conv=notrunc status=none; echo $?'
+
+# Numbers of descriptors: the one that is lacking changes nothing there.
+same bash -c 'ulimit -n 10; for i in 3 4 5 6 7 8 9; do eval "exec $i<x"; done
+	echo new >created; echo $?; echo gone >three; echo $?; exec 9<&-; ls'
+ran write lseek fstat ftruncate openat
+finish
