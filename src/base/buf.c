@@ -12,7 +12,7 @@ int buf_reserve(struct buf *buf, size_t more)
 
 	if (buf->cap - buf->len >= more)
 		return 0;
-	if (more > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4)
+	if (more > BUF_MAX - buf->len)
 		return -ENOMEM;
 	while (cap < buf->len + more)
 		cap *= 2;

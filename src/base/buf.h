@@ -5,13 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Far above what frames can make of it (transport/frame.h). */
+#define BUF_MAX ((size_t)1 << 30)
+
 struct buf {
 	uint8_t *data; /* owned */
 	size_t len;
 	size_t cap;
 };
 
-/* Makes room for more bytes behind len; 0 or -ENOMEM. */
+/* Makes room for more bytes behind len; 0, or -ENOMEM also above BUF_MAX. */
 int buf_reserve(struct buf *buf, size_t more);
 /* Appends; 0 or -ENOMEM. */
 int buf_add(struct buf *buf, const void *data, size_t len);

@@ -10,10 +10,11 @@
 
 /* What belongs to this process, its memory and its terminal. */
 static const char *const builtin_local[] = {
-	"/dev/ptmx",	"/dev/pts/**",	 "/dev/tty",	"/dev/shm/**",
-	"/dev/null",	"/dev/zero",	 "/dev/full",	"/dev/random",
-	"/dev/urandom", "/dev/fd/**",	 "/dev/stdin",	"/dev/stdout",
-	"/dev/stderr",	"/proc/self/**", "/proc/thread-self/**",
+	"/dev/ptmx",   "/dev/pts/**",	"/dev/tty",
+	"/dev/shm/**", "/dev/null",	"/dev/zero",
+	"/dev/full",   "/dev/random",	"/dev/urandom",
+	"/dev/fd/**",  "/dev/stdin",	"/dev/stdout",
+	"/dev/stderr", "/proc/self/**", "/proc/thread-self/**",
 };
 
 static const char *const side_names[] = {
@@ -33,6 +34,9 @@ static int add(struct routes *routes, enum side side, const char *pattern,
 {
 	struct route *rule;
 
+	/* No path is that long; patterns are copied to blocks of PATH_MAX. */
+	if (len >= PATH_MAX || (to && strlen(to) >= PATH_MAX))
+		return -EINVAL;
 	rule = realloc(routes->rule, (routes->count + 1) * sizeof(*rule));
 	if (!rule)
 		return -ENOMEM;
@@ -51,6 +55,11 @@ static int add(struct routes *routes, enum side side, const char *pattern,
 	if (to || side == SIDE_DENY || side == SIDE_MISSING)
 		routes->strict = true;
 	return 0;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
 }
 
 int routes_add(struct routes *routes, const char *word, const char *pattern)
@@ -95,34 +104,62 @@ int routes_add_builtin(struct routes *routes)
 	return 0;
 }
 
+/* Where the comment or else the line ends: a # begins one behind a blank. */
+static char *end_of_rule(char *text)
+{
+	char *end = text;
+
+	while (*end && *end != '\n') {
+		if (*end == '#' && (end == text || is_blank(end[-1])))
+			break;
+		end++;
+	}
+	while (end > text && is_blank(end[-1]))
+		end--;
+	return end;
+}
+
+/* One line of a file: nothing, or a word and a pattern. */
+static int read_line(struct routes *routes, char *text, size_t len)
+{
+	char *pattern;
+	char *end;
+
+	if (memchr(text, 0, len))
+		return -EINVAL;
+	while (is_blank(*text))
+		text++;
+	end = end_of_rule(text);
+	*end = 0;
+	if (!*text)
+		return 0;
+	pattern = text + strcspn(text, " \t\r");
+	if (*pattern)
+		*pattern++ = 0;
+	while (is_blank(*pattern))
+		pattern++;
+	return routes_add(routes, text, pattern);
+}
+
 int routes_read(struct routes *routes, const char *file, unsigned int *line)
 {
-	char text[2 * PATH_MAX];
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t len;
 	int err = 0;
 	FILE *f;
 
+	*line = 0;
 	f = fopen(file, "re");
 	if (!f)
 		return -errno;
-	for (*line = 1; !err && fgets(text, sizeof(text), f); ++*line) {
-		char *pattern;
-		char *end = strchr(text, '#');
-
-		if (!end)
-			end = text + strlen(text);
-		while (end > text && strchr(" \t\n", end[-1]))
-			end--;
-		*end = 0;
-		if (!*text)
-			continue;
-		pattern = text + strcspn(text, " \t");
-		if (*pattern)
-			*pattern++ = 0;
-		pattern += strspn(pattern, " \t");
-		err = routes_add(routes, text, pattern);
-		if (err)
-			break;
+	while (!err && (len = getline(&text, &size, f)) >= 0) {
+		++*line;
+		err = read_line(routes, text, (size_t)len);
 	}
+	if (!err && ferror(f))
+		err = -errno;
+	free(text);
 	fclose(f);
 	return err;
 }
@@ -150,11 +187,22 @@ static size_t prefix_match(const char *pattern, size_t plen, const char *path)
 	}
 }
 
+/* The length of a name without slashes at its end; / itself has none. */
+static size_t stem(const char *name)
+{
+	size_t len = strlen(name);
+
+	while (len && name[len - 1] == '/')
+		len--;
+	return len;
+}
+
 static bool matches(const struct route *rule, const char *path)
 {
 	size_t len = strlen(rule->pattern);
 
 	if (rule->to) {
+		len = stem(rule->pattern);
 		return !strncmp(rule->pattern, path, len) &&
 		       (!path[len] || path[len] == '/');
 	}
@@ -176,8 +224,10 @@ enum side routes_side(const struct routes *routes, const char *path,
 		if (rule)
 			*rule = r;
 		if (r->to && mapped) {
-			const char *rest = path + strlen(r->pattern);
-			int n = snprintf(mapped, PATH_MAX, "%s%s", r->to, rest);
+			const char *rest = path + stem(r->pattern);
+			int to = (int)stem(r->to);
+			int n = snprintf(mapped, PATH_MAX, "%.*s%s", to, r->to,
+					 *rest || to ? rest : "/");
 
 			if (n < 0 || n >= PATH_MAX)
 				return SIDE_MISSING;

@@ -1,6 +1,7 @@
 /* Channels: one table of schemes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 #include "transport/channel.h"
 
 #define BACKLOG 64
+#define HOST_MAX 256
 /* How long a command may take to end after its channel is closed. */
 #define END_MS 2000
 
@@ -84,17 +86,27 @@ static int split(const char *where, char *host, size_t size, const char **port)
 	return strpbrk(host, "[]/@ ") ? -EINVAL : 0;
 }
 
+static int tcp_check(const char *url, const char *where, struct why *why)
+{
+	const char *port;
+	char host[HOST_MAX];
+
+	if (split(where, host, sizeof(host), &port))
+		return fail(why, -EINVAL, "open", url,
+			    "tcp://HOST:PORT is expected");
+	return 0;
+}
+
 static int resolve(const char *url, const char *where, struct addrinfo **list,
 		   struct why *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	const char *port;
-	char host[256];
+	char host[HOST_MAX];
 	int err;
 
 	if (split(where, host, sizeof(host), &port))
-		return fail(why, -EINVAL, "address", url,
-			    "tcp://HOST:PORT is expected");
+		return -EINVAL; /* tcp_check has said why */
 	err = getaddrinfo(host, port, &hints, list);
 	if (err)
 		return fail(why, -ENOENT, "look up", url, gai_strerror(err));
@@ -180,18 +192,24 @@ static int tcp_listen(const char *url, const char *where, bool insecure,
 	return fd;
 }
 
-static int unix_address(struct sockaddr_un *sa, const char *url,
-			const char *path, const char *what, struct why *why)
+static int unix_check(const char *url, const char *path, struct why *why)
 {
+	struct sockaddr_un sa;
+
 	if (!*path)
-		return fail(why, -EINVAL, what, url, "unix://PATH is expected");
-	if (strlen(path) >= sizeof(sa->sun_path))
-		return fail(why, -ENAMETOOLONG, what, url,
-			    "the path is longer than 107 bytes");
+		return fail(why, -EINVAL, "open", url,
+			    "unix://PATH is expected");
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return fail(why, -ENAMETOOLONG, "open", url,
+			    "unix://PATH of at most 107 bytes is expected");
+	return 0;
+}
+
+static void unix_address(struct sockaddr_un *sa, const char *path)
+{
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
-	strcpy(sa->sun_path, path);
-	return 0;
+	strncpy(sa->sun_path, path, sizeof(sa->sun_path) - 1);
 }
 
 static int unix_connect(struct channel *ch, const char *url, const char *path,
@@ -201,9 +219,7 @@ static int unix_connect(struct channel *ch, const char *url, const char *path,
 	int err;
 	int fd;
 
-	err = unix_address(&sa, url, path, "connect to", why);
-	if (err)
-		return err;
+	unix_address(&sa, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
 		err = -errno;
@@ -244,9 +260,7 @@ static int unix_listen(const char *url, const char *path, bool insecure,
 	int fd;
 
 	(void)insecure;
-	err = unix_address(&sa, url, path, "listen at", why);
-	if (err)
-		return err;
+	unix_address(&sa, path);
 	err = remove_stale(path, &sa);
 	if (err == -EADDRINUSE)
 		return fail(why, err, "listen at", url,
@@ -283,32 +297,64 @@ static int copies(struct channel *ch, int in, int out)
 	return err;
 }
 
+static int stdio_check(const char *url, const char *rest, struct why *why)
+{
+	if (*rest)
+		return fail(why, -EINVAL, "open", url, "stdio: is expected");
+	return 0;
+}
+
 static int stdio_open(struct channel *ch, const char *url, const char *rest,
 		      struct why *why)
 {
 	int err;
 
-	if (*rest)
-		return fail(why, -EINVAL, "open", url, "stdio: is expected");
+	(void)rest;
 	err = copies(ch, 0, 1);
 	return err ? fail(why, err, "open", url, strerror(-err)) : 0;
+}
+
+/* IN,OUT or one number for both. */
+static int fd_split(const char *rest, int *in, int *out)
+{
+	const char *comma = strchrnul(rest, ',');
+
+	*in = number(rest, comma, INT_MAX);
+	*out = *in;
+	if (*comma)
+		*out = number(comma + 1, comma + strlen(comma), INT_MAX);
+	return *in < 0 || *out < 0 ? -EINVAL : 0;
+}
+
+static int fd_check(const char *url, const char *rest, struct why *why)
+{
+	int in;
+	int out;
+
+	if (fd_split(rest, &in, &out))
+		return fail(why, -EINVAL, "open", url,
+			    "fd:N or fd:IN,OUT is expected");
+	return 0;
 }
 
 static int fd_open(struct channel *ch, const char *url, const char *rest,
 		   struct why *why)
 {
-	const char *comma = strchrnul(rest, ',');
-
 	ch->child = 0;
-	ch->in = number(rest, comma, 1u << 30);
-	ch->out = *comma ? number(comma + 1, comma + strlen(comma), 1u << 30) :
-			   ch->in;
-	if (ch->in < 0 || ch->out < 0 || fcntl(ch->in, F_GETFD) < 0 ||
+	if (fd_split(rest, &ch->in, &ch->out) || fcntl(ch->in, F_GETFD) < 0 ||
 	    fcntl(ch->out, F_GETFD) < 0)
 		return fail(why, -EBADF, "open", url,
-			    "fd:N or fd:IN,OUT of open descriptors is expected");
+			    "an open descriptor is expected");
 	fcntl(ch->in, F_SETFD, FD_CLOEXEC);
 	fcntl(ch->out, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static int exec_check(const char *url, const char *command, struct why *why)
+{
+	if (!*command)
+		return fail(why, -EINVAL, "open", url,
+			    "exec:COMMAND is expected");
 	return 0;
 }
 
@@ -334,9 +380,6 @@ static int exec_open(struct channel *ch, const char *url, const char *command,
 	int pair[2];
 	int err;
 
-	if (!*command)
-		return fail(why, -EINVAL, "open", url,
-			    "exec:COMMAND is expected");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return fail(why, -errno, "open", url, strerror(errno));
 	/* One of the pair may be 0, 1 or 2 when those were closed. */
@@ -356,52 +399,79 @@ static int exec_open(struct channel *ch, const char *url, const char *command,
 	return fail(why, -err, "open", url, strerror(err));
 }
 
-static const struct {
+static const struct scheme {
 	const char *prefix;
+	int (*check)(const char *url, const char *rest, struct why *why);
 	int (*open)(struct channel *ch, const char *url, const char *rest,
 		    struct why *why);
 	int (*listen)(const char *url, const char *rest, bool insecure,
 		      struct why *why);
 } schemes[] = {
-	{ "tcp://", tcp_connect, tcp_listen },
-	{ "unix://", unix_connect, unix_listen },
-	{ "unix:", unix_connect, unix_listen },
-	{ "stdio:", stdio_open, NULL },
-	{ "exec:", exec_open, NULL },
-	{ "fd:", fd_open, NULL },
+	{ "tcp://", tcp_check, tcp_connect, tcp_listen },
+	{ "unix://", unix_check, unix_connect, unix_listen },
+	{ "unix:", unix_check, unix_connect, unix_listen },
+	{ "stdio:", stdio_check, stdio_open, NULL },
+	{ "exec:", exec_check, exec_open, NULL },
+	{ "fd:", fd_check, fd_open, NULL },
 };
 
 #define SCHEMES (sizeof(schemes) / sizeof(*schemes))
+
+/* The scheme of a well-formed url and what follows its prefix, or NULL. */
+static const struct scheme *find(const char *url, const char **rest,
+				 struct why *why, int *err)
+{
+	for (size_t i = 0; i < SCHEMES; i++) {
+		size_t len = strlen(schemes[i].prefix);
+
+		if (strncmp(url, schemes[i].prefix, len))
+			continue;
+		*rest = url + len;
+		*err = schemes[i].check(url, *rest, why);
+		return *err ? NULL : &schemes[i];
+	}
+	*err = fail(why, -EINVAL, "open", url,
+		    "tcp://, unix://, exec:, fd: or stdio: is expected");
+	return NULL;
+}
+
+int channel_check(const char *url, char *err, size_t errlen)
+{
+	struct why why = { err, errlen };
+	const char *rest;
+	int ret;
+
+	find(url, &rest, &why, &ret);
+	return ret;
+}
 
 int channel_connect(struct channel *ch, const char *url, char *err,
 		    size_t errlen)
 {
 	struct why why = { err, errlen };
+	const struct scheme *scheme;
+	const char *rest;
+	int ret;
 
-	for (size_t i = 0; i < SCHEMES; i++) {
-		size_t len = strlen(schemes[i].prefix);
-
-		if (!strncmp(url, schemes[i].prefix, len))
-			return schemes[i].open(ch, url, url + len, &why);
-	}
-	return fail(&why, -EINVAL, "connect to", url,
-		    "tcp://, unix://, exec:, fd: or stdio: is expected");
+	scheme = find(url, &rest, &why, &ret);
+	return scheme ? scheme->open(ch, url, rest, &why) : ret;
 }
 
 int channel_listen(const char *url, bool insecure_no_auth, char *err,
 		   size_t errlen)
 {
 	struct why why = { err, errlen };
+	const struct scheme *scheme;
+	const char *rest;
+	int ret;
 
-	for (size_t i = 0; i < SCHEMES; i++) {
-		size_t len = strlen(schemes[i].prefix);
-
-		if (schemes[i].listen && !strncmp(url, schemes[i].prefix, len))
-			return schemes[i].listen(url, url + len,
-						 insecure_no_auth, &why);
-	}
-	return fail(&why, -EINVAL, "listen at", url,
-		    "tcp://HOST:PORT or unix://PATH is expected");
+	scheme = find(url, &rest, &why, &ret);
+	if (!scheme)
+		return ret;
+	if (!scheme->listen)
+		return fail(&why, -EINVAL, "listen at", url,
+			    "tcp://HOST:PORT or unix://PATH is expected");
+	return scheme->listen(url, rest, insecure_no_auth, &why);
 }
 
 int channel_accept(int fd, struct channel *ch)

@@ -17,6 +17,8 @@ struct channel {
 	pid_t child; /* of exec:, else 0 */
 };
 
+/* Is url well-formed? Nothing is tried. 0 or -errno, err as below. */
+int channel_check(const char *url, char *err, size_t errlen);
 /*
  * Connects to url. 0 or -errno; err (size errlen) says what was tried, why
  * it failed and what to do next.

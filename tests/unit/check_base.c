@@ -134,6 +134,7 @@ START_TEST(an_impossible_reserve_keeps_the_buffer)
 	ck_assert_int_eq(buf_reserve(&buf, SIZE_MAX), -ENOMEM);
 	ck_assert_int_eq(buf_reserve(&buf, SIZE_MAX - 2), -ENOMEM);
 	ck_assert_int_eq(buf_reserve(&buf, SIZE_MAX / 4), -ENOMEM);
+	ck_assert_int_eq(buf_reserve(&buf, BUF_MAX - 2), -ENOMEM);
 	ck_assert_uint_eq(buf.len, 3);
 	ck_assert(!memcmp(buf.data, "abc", 3));
 	ck_assert_int_eq(buf_reserve(&buf, 100000), 0);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tracer/route.h"
 
@@ -123,6 +124,135 @@ START_TEST(map)
 }
 END_TEST
 
+static const struct {
+	const char *rule;
+	const char *path;
+	const char *want;
+} maps[] = {
+	{ "/ => /srv", "/etc/passwd", "/srv/etc/passwd" },
+	{ "/ => /srv/", "/", "/srv/" },
+	{ "/data/ => /srv/data/", "/data/x", "/srv/data/x" },
+	{ "/data/ => /srv", "/data", "/srv" },
+	{ "/data/ => /srv", "/database", "/database" },
+	{ "/data => /", "/data/x/y", "/x/y" },
+	{ "/data => /", "/data", "/" },
+	{ "/data=>/srv", "/data/..x", "/srv/..x" },
+};
+
+START_TEST(map_of_slashes)
+{
+	char out[PATH_MAX];
+
+	ck_assert_int_eq(routes_add(&routes, "map", maps[_i].rule), 0);
+	routes_side(&routes, maps[_i].path, out, NULL);
+	ck_assert_str_eq(out, maps[_i].want);
+}
+END_TEST
+
+START_TEST(patterns_longer_than_any_path)
+{
+	static char text[3 * PATH_MAX];
+	const struct route *rule;
+
+	memset(text, 'x', PATH_MAX - 1);
+	text[0] = '/';
+	ck_assert_int_eq(routes_add(&routes, "local", text), 0);
+	memcpy(text + PATH_MAX - 4, "/**", 3);
+	ck_assert_int_eq(routes_add(&routes, "deny", text), 0);
+	ck_assert_int_eq(routes_side(&routes, "/etc", NULL, &rule),
+			 SIDE_REMOTE);
+	ck_assert_ptr_null(rule);
+	text[PATH_MAX - 1] = 'x';
+	ck_assert_int_eq(routes_add(&routes, "local", text), -EINVAL);
+	ck_assert_int_eq(routes_add(&routes, "map", text), -EINVAL);
+	memset(text, 'x', PATH_MAX + 9);
+	memcpy(text, "/a => /", 7);
+	ck_assert_int_eq(routes_add(&routes, "map", text), -EINVAL);
+	ck_assert_uint_eq(routes.count, 2);
+}
+END_TEST
+
+static char rules_file[] = "/tmp/check_route.XXXXXX";
+
+static int read_rules(const char *text, size_t len, unsigned int *line)
+{
+	int fd = mkstemp(rules_file);
+	int err;
+
+	ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+	close(fd);
+	err = routes_read(&routes, rules_file, line);
+	unlink(rules_file);
+	return err;
+}
+
+START_TEST(a_file_of_rules)
+{
+	static const char text[] = "# comment\n"
+				   "\n"
+				   " \t\n"
+				   "local /a   # on this side\n"
+				   "\tdeny\t/b#c\t# a name with a sign\r\n"
+				   "map /d e => /f g\n"
+				   "missing /h";
+	char out[PATH_MAX];
+	unsigned int line;
+
+	ck_assert_int_eq(read_rules(text, sizeof(text) - 1, &line), 0);
+	ck_assert_uint_eq(routes.count, 4);
+	ck_assert_int_eq(routes_side(&routes, "/a", NULL, NULL), SIDE_LOCAL);
+	ck_assert_int_eq(routes_side(&routes, "/b", NULL, NULL), SIDE_REMOTE);
+	ck_assert_int_eq(routes_side(&routes, "/b#c", NULL, NULL), SIDE_DENY);
+	ck_assert_int_eq(routes_side(&routes, "/h", NULL, NULL), SIDE_MISSING);
+	routes_side(&routes, "/d e/x", out, NULL);
+	ck_assert_str_eq(out, "/f g/x");
+}
+END_TEST
+
+START_TEST(a_wrong_line_is_named)
+{
+	unsigned int line = 0;
+
+	ck_assert_int_eq(read_rules("local /a\n#\nlocal b\nlocal /c", 26,
+				    &line),
+			 -EINVAL);
+	ck_assert_uint_eq(line, 3);
+}
+END_TEST
+
+START_TEST(a_line_with_a_nul_is_wrong)
+{
+	unsigned int line = 0;
+
+	ck_assert_int_eq(read_rules("local /a\0b\n", 11, &line), -EINVAL);
+	ck_assert_uint_eq(line, 1);
+}
+END_TEST
+
+START_TEST(a_line_longer_than_any_path_is_wrong_as_a_whole)
+{
+	static char text[4 * PATH_MAX];
+	unsigned int line = 0;
+
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "local /", 7);
+	memset(text + 7, 'x', 2 * PATH_MAX);
+	memcpy(text + 2 * PATH_MAX, "\tlocal /", 8);
+	ck_assert_int_eq(read_rules(text, sizeof(text), &line), -EINVAL);
+	ck_assert_uint_eq(line, 1);
+	ck_assert_uint_eq(routes.count, 0);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_read)
+{
+	unsigned int line;
+
+	ck_assert_int_eq(routes_read(&routes, "/no/such/file", &line), -ENOENT);
+	ck_assert_int_eq(routes_read(&routes, "/", &line), -EISDIR);
+}
+END_TEST
+
 START_TEST(bad_rules)
 {
 	ck_assert_int_eq(routes_add(&routes, "local", "etc"), -EINVAL);
@@ -146,6 +276,14 @@ int main(void)
 	tcase_add_loop_test(tc, side, 0, sizeof(sides) / sizeof(*sides));
 	tcase_add_test(tc, first_match_wins);
 	tcase_add_test(tc, map);
+	tcase_add_loop_test(tc, map_of_slashes, 0,
+			    sizeof(maps) / sizeof(*maps));
+	tcase_add_test(tc, patterns_longer_than_any_path);
+	tcase_add_test(tc, a_file_of_rules);
+	tcase_add_test(tc, a_wrong_line_is_named);
+	tcase_add_test(tc, a_line_with_a_nul_is_wrong);
+	tcase_add_test(tc, a_line_longer_than_any_path_is_wrong_as_a_whole);
+	tcase_add_test(tc, a_file_that_cannot_be_read);
 	tcase_add_test(tc, bad_rules);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -31,6 +31,7 @@ static void setup(void)
 	scratch = (struct arena){ 0 };
 	out = (struct buf){ 0 };
 	again = (struct buf){ 0 };
+	taken = 0;
 }
 
 static void teardown(void)
@@ -524,6 +525,8 @@ int main(void)
 	tcase_add_test(tc, frames_stand_behind_each_other);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
+	/* Thousands of rows, no state: a process for each is only slow. */
+	srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
