@@ -94,7 +94,7 @@ static bool stops(const struct run *run, const struct number *n)
 
 	switch ((enum verdict)n->call->verdict) {
 	case V_LOCAL:
-		return false;
+		return hook_of(n->call) != NULL;
 	case V_REFUSED:
 	case V_BY_FD:
 		return true;

@@ -22,6 +22,7 @@ void hook_mmap(struct run *run, struct tracee *t);
 void hook_copy(struct run *run, struct tracee *t);
 void hook_vmsplice(struct run *run, struct tracee *t);
 void hook_unshare(struct run *run, struct tracee *t);
+void hook_sched(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 #endif

@@ -66,6 +66,7 @@ static void on_clone(struct run *run, struct tracee *parent)
 
 	ptrace(PTRACE_GETEVENTMSG, parent->pid, 0, &pid);
 	flags = clone_flags(parent);
+	place_child(&run->place, parent->pid, (pid_t)pid);
 	t = tracee_find(run, (pid_t)pid);
 	if (!t)
 		t = tracee_new(run, (pid_t)pid);

@@ -29,6 +29,7 @@
 #include "call/value.h"
 #include "transport/channel.h"
 #include "tracer/files.h"
+#include "tracer/place.h"
 #include "tracer/print.h"
 #include "tracer/route.h"
 
@@ -125,8 +126,10 @@ struct waiting {
 	bool watched;		/* the watcher runs */
 	bool woken;		/* by the watcher: look at everything */
 	unsigned int in_a_row;	/* stops since the channel was looked at */
-	long long since;	/* ms; BUSY_STOPS ago */
+	long long since;	/* ns; BUSY_STOPS ago */
 	pid_t tid;		/* the tracer's own thread */
+	int kick;		/* owned eventfd: something is tied */
+	int credit;		/* of waiting actively, which may fail */
 	atomic_uint stops;
 	atomic_bool sleeps;	/* the tracer is in waitpid */
 	atomic_bool lost;	/* the link is */
@@ -155,6 +158,7 @@ struct run {
 	int listener;			/* owned: of placeholders, or -1 */
 	int sigchld;			/* owned signalfd */
 	struct waiting wait;
+	struct place place;
 	struct buf in;			/* bytes come from the server */
 	struct buf out;			/* a frame under construction */
 	const char *server_name;

@@ -25,6 +25,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -34,8 +35,12 @@
 
 #define STOPS_IN_A_ROW 16
 #define TICK_MS 10
-#define BUSY_STOPS 32		/* within TICK_MS: the watcher is worth it */
+#define BUSY_STOPS 32 /* within TICK_MS: the watcher is worth it */
 #define SIG_WAKE SIGALRM
+#define SPIN_NSEC 50000
+#define SPIN_CREDIT 64 /* a reply in time earns 1, at most this */
+#define SPIN_LOSS 16   /* one that is late costs this */
+#define SPIN_PAUSE 256 /* replies after the last credit is gone */
 
 int wait_init(struct run *run)
 {
@@ -45,7 +50,9 @@ int wait_init(struct run *run)
 	sigaddset(&set, SIGCHLD);
 	run->sigchld = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	run->wait.stale = true;
-	return run->sigchld < 0 ? -errno : 0;
+	run->wait.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	place_init(&run->place);
+	return run->sigchld < 0 || run->wait.kick < 0 ? -errno : 0;
 }
 
 /* ---- the watcher ---- */
@@ -53,14 +60,18 @@ int wait_init(struct run *run)
 /* Until something comes that the tracer does not see in waitpid. */
 static void watch_channel(struct run *run)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ .fd = atomic_load(&run->wait.lost) ? -1 : run->channel.in,
 		  .events = POLLIN },
 		{ .fd = run->listener, .events = POLLIN },
+		{ .fd = run->wait.kick, .events = POLLIN },
 	};
+	uint64_t n;
 
-	poll(p, 2, -1);
-	if (atomic_load(&run->wait.sleeps))
+	poll(p, 3, -1);
+	if (p[2].revents && read(run->wait.kick, &n, sizeof(n)) < 0)
+		return;
+	if ((p[0].revents || p[1].revents) && atomic_load(&run->wait.sleeps))
 		syscall(SYS_tgkill, getpid(), run->wait.tid, SIG_WAKE);
 }
 
@@ -73,8 +84,12 @@ static void *watcher(void *arg)
 	for (;;) {
 		poll(NULL, 0, TICK_MS);
 		stops = atomic_load(&run->wait.stops);
-		if (stops == seen)
+		if (stops != seen) {
+			place_tick(&run->place, TICK_MS * 1000000);
+		} else {
+			place_release(&run->place);
 			watch_channel(run);
+		}
 		seen = stops;
 	}
 	return NULL;
@@ -108,16 +123,17 @@ static void start_watcher(struct run *run)
 
 /* ---- the ways to wait ---- */
 
-static long long now_ms(void)
+static long long now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-static enum event stopped(struct run *run)
+static enum event stopped(struct run *run, pid_t pid, int status)
 {
+	static const uint64_t one = 1;
 	struct waiting *w = &run->wait;
 	unsigned int stops;
 	long long now;
@@ -125,10 +141,15 @@ static enum event stopped(struct run *run)
 	/* Nobody else writes it: no locked instruction is needed. */
 	stops = atomic_load_explicit(&w->stops, memory_order_relaxed) + 1;
 	atomic_store_explicit(&w->stops, stops, memory_order_relaxed);
-	if (w->watched || stops % BUSY_STOPS)
+	if (w->watched) {
+		if (place_stop(&run->place, pid, status))
+			(void)!write(w->kick, &one, sizeof(one));
 		return EVENT_STOP;
-	now = now_ms();
-	if (now - w->since < TICK_MS)
+	}
+	if (stops % BUSY_STOPS)
+		return EVENT_STOP;
+	now = now_ns();
+	if (now - w->since < TICK_MS * 1000000)
 		start_watcher(run);
 	w->since = now;
 	return EVENT_STOP;
@@ -139,7 +160,7 @@ static enum event wait_stop(struct run *run, pid_t *pid, int *status,
 {
 	*pid = waitpid(-1, status, __WALL | options);
 	if (*pid > 0)
-		return stopped(run);
+		return stopped(run, *pid, *status);
 	return *pid == 0 || errno == EINTR ? EVENT_NONE : EVENT_END;
 }
 
@@ -161,6 +182,31 @@ static bool channel_ready(struct run *run, int timeout)
 	struct pollfd p = { .fd = run->channel.in, .events = POLLIN };
 
 	return poll(&p, 1, timeout) > 0;
+}
+
+/*
+ * True when a reply came while it was waited for actively. Where that fails
+ * often it is left out for a while.
+ */
+static bool spin(struct run *run)
+{
+	struct waiting *w = &run->wait;
+	long long end;
+
+	if (!place_spins(&run->place) || ++w->credit < 0)
+		return false;
+	end = now_ns() + SPIN_NSEC;
+	do {
+		if (channel_ready(run, 0)) {
+			if (w->credit > SPIN_CREDIT)
+				w->credit = SPIN_CREDIT;
+			return true;
+		}
+	} while (now_ns() < end);
+	w->credit -= SPIN_LOSS;
+	if (w->credit < 0)
+		w->credit = -SPIN_PAUSE;
+	return false;
 }
 
 static void empty_sigchld(struct run *run)
@@ -224,8 +270,9 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 		    !run->outstanding && !run->placing)
 			event = sleep_for_stop(run, pid, status);
 		else if (timeout >= 0 && run->nasking == run->ntracees)
-			event = channel_ready(run, timeout) ? EVENT_REPLY :
-							      EVENT_NONE;
+			event = spin(run) || channel_ready(run, timeout) ?
+					EVENT_REPLY :
+					EVENT_NONE;
 		else
 			event = look(run, pid, status, timeout);
 	} while (event == EVENT_NONE);

@@ -1,0 +1,8 @@
+/* Calls that see or change where a thread may run: place.c must not show. */
+#include "tracer/hooks.h"
+
+void hook_sched(struct run *run, struct tracee *t)
+{
+	place_release(&run->place);
+	let_go(run, t);
+}
