@@ -27,8 +27,8 @@ static void send_out(struct run *run)
 /* Its reply has not come. */
 static bool waits(const struct tracee *t)
 {
-	return t->then && (t->state == T_ASKING ||
-			   (t->state == T_PARKED && !t->answered));
+	return t->then &&
+	       (t->state == T_ASKING || (t->state == T_PARKED && !t->answered));
 }
 
 static void answer(struct run *run, struct tracee *t)
@@ -151,7 +151,7 @@ static int take_frame(struct run *run, const uint8_t *body, size_t len,
 			*why = "a reply to a call that was not made";
 			return -EPROTO;
 		}
-		return 0;	/* nobody waits for it (any more) */
+		return 0; /* nobody waits for it (any more) */
 	}
 	err = wire_get_reply(body, len, &t->req, &t->arena, why);
 	if (err)

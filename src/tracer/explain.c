@@ -44,8 +44,7 @@ int explain_main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 125;
 	}
-	if (routes_add_builtin(&routes) ||
-	    routes_normalise("/", argv[i], path))
+	if (routes_add_builtin(&routes) || routes_normalise("/", argv[i], path))
 		return 125;
 	side = routes_side(&routes, path, mapped, &rule);
 	printf("%s: %s", path, side_name(side));

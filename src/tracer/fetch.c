@@ -86,8 +86,7 @@ static int gather(struct tracee *t, struct value *v, uint64_t count)
 	if (!v->data)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		ssize_t n = memory_read_some(t->pid,
-					     (uintptr_t)iov[i].iov_base,
+		ssize_t n = memory_read_some(t->pid, (uintptr_t)iov[i].iov_base,
 					     v->data + at, iov[i].iov_len);
 
 		if (n < 0 && !at)

@@ -18,21 +18,21 @@
 
 struct remote {
 	unsigned int refs;
-	uint32_t object;	/* enum object and its bit */
-	bool append;		/* opened with O_APPEND */
-	bool mapped;		/* the placeholder holds the file's bytes */
-	int peer;		/* owned: other end of the placeholder, or -1 */
-	char *path;		/* owned: as opened, absolute; NULL: unknown */
+	uint32_t object; /* enum object and its bit */
+	bool append;	 /* opened with O_APPEND */
+	bool mapped;	 /* the placeholder holds the file's bytes */
+	int peer;	 /* owned: other end of the placeholder, or -1 */
+	char *path;	 /* owned: as opened, absolute; NULL: unknown */
 };
 
 struct entry {
-	int handle;		/* the server's number; -1: no entry */
-	struct remote *remote;	/* a reference */
+	int handle;	       /* the server's number; -1: no entry */
+	struct remote *remote; /* a reference */
 };
 
 struct files {
 	unsigned int refs;
-	struct entry *ent;	/* owned, indexed by descriptor number */
+	struct entry *ent; /* owned, indexed by descriptor number */
 	size_t cap;
 };
 

@@ -23,7 +23,7 @@
 #include "tracer/memory.h"
 
 #define STEP (1u << 20)
-#define PAGE_MASK 0xffffu	/* of the largest page there is */
+#define PAGE_MASK 0xffffu /* of the largest page there is */
 
 /* Where the parts of a copy stand among its arguments; -1: not there. */
 struct form {
@@ -135,8 +135,9 @@ static void pulled(struct run *run, struct tracee *t)
 		return;
 	}
 	fd = own_copy(t, (int32_t)t->arg[f->in]);
-	if (fd < 0 || pwrite(t->fill_fd, v->data, v->len, (off_t)t->fill_at) !=
-			      (ssize_t)v->len ||
+	if (fd < 0 ||
+	    pwrite(t->fill_fd, v->data, v->len, (off_t)t->fill_at) !=
+		    (ssize_t)v->len ||
 	    (!off_address(t, f->in_off) &&
 	     lseek(fd, (off_t)t->fill_at, SEEK_SET) < 0)) {
 		if (fd >= 0)
@@ -153,8 +154,7 @@ static void pulled(struct run *run, struct tracee *t)
 
 static void pull_from(struct run *run, struct tracee *t)
 {
-	struct entry *e = files_get(t->files,
-				    (int32_t)t->arg[form_of(t)->in]);
+	struct entry *e = files_get(t->files, (int32_t)t->arg[form_of(t)->in]);
 
 	request(t, "pread64", e->handle);
 	t->req.val[1].num = 1;

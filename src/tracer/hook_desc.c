@@ -71,7 +71,7 @@ static void close_range_done(struct run *run, struct tracee *t)
 
 void hook_close_range(struct run *run, struct tracee *t)
 {
-	if (t->arg[2] == CLOSE_RANGE_CLOEXEC)	/* closes nothing yet */
+	if (t->arg[2] == CLOSE_RANGE_CLOEXEC) /* closes nothing yet */
 		let_go(run, t);
 	else
 		let_go_then(run, t, close_range_done);
@@ -168,7 +168,7 @@ void hook_dup2(struct run *run, struct tracee *t)
 	if (is_out_of_range(run, t))
 		finish_skip(run, t, -EBADF);
 	else if (files_get(t->files, (int32_t)t->arg[0]) ||
-	    files_get(t->files, (int32_t)t->arg[1]))
+		 files_get(t->files, (int32_t)t->arg[1]))
 		let_go_then(run, t, dup_done);
 	else
 		let_go(run, t);

@@ -22,8 +22,8 @@ static int size_arg(const struct call *call)
 
 static bool writes(const struct call *call)
 {
-	return call->ret == RET_LEN && (call->arg[1].kind == ARG_IN ||
-					call->arg[1].kind == ARG_IOV_IN);
+	return call->ret == RET_LEN &&
+	       (call->arg[1].kind == ARG_IN || call->arg[1].kind == ARG_IOV_IN);
 }
 
 static void too_large(struct run *run, struct tracee *t)
@@ -64,9 +64,8 @@ static void at_end(struct run *run, struct tracee *t)
 static void find_position(struct run *run, struct tracee *t,
 			  const struct entry *e)
 {
-	t->req = (struct req){ .call = call_by_name(e->remote->append ?
-							    "fstat" :
-							    "lseek") };
+	t->req = (struct req){ .call = call_by_name(
+				       e->remote->append ? "fstat" : "lseek") };
 	t->req.val[0].num = (uint64_t)e->handle;
 	if (e->remote->append) {
 		t->req.val[1].num = 1;
@@ -87,8 +86,8 @@ bool limit_stops(struct run *run, struct tracee *t)
 	if (!writes(t->call) && size < 0)
 		return false;
 	if (writes(t->call) &&
-	    (!e || (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) !=
-			   OBJECT_FILE))
+	    (!e ||
+	     (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_FILE))
 		return false;
 	if (prlimit(t->pid, RLIMIT_FSIZE, NULL, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)

@@ -182,8 +182,7 @@ again:
 	}
 	tracee_drop_closed(run, t);
 	if (abi_is_foreign(t->pid)) {
-		log_err("process %d runs a program of 32 bits: killed",
-			t->pid);
+		log_err("process %d runs a program of 32 bits: killed", t->pid);
 		kill(t->pid, SIGKILL);
 		return;
 	}

@@ -26,8 +26,8 @@
 
 static long long age(const struct tracee *t, const struct timespec *now)
 {
-	return (now->tv_sec - t->start.tv_sec) * 1000000000LL +
-	       now->tv_nsec - t->start.tv_nsec;
+	return (now->tv_sec - t->start.tv_sec) * 1000000000LL + now->tv_nsec -
+	       t->start.tv_nsec;
 }
 
 int park_slow(struct run *run)
@@ -47,7 +47,7 @@ int park_slow(struct run *run)
 			return 1;
 		tracee_asks_no_more(run, t);
 		if (arch_put_wait(t->pid))
-			continue;	/* it is being killed */
+			continue; /* it is being killed */
 		t->state = T_PARKED;
 		t->answered = false;
 		t->signal = 0;

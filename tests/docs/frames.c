@@ -18,28 +18,28 @@
 #define LARGE_FRAME (64u << 10)
 
 static const char *const broken[] = {
-	"80",			   /* an empty array */
-	"04",			   /* a number */
-	"f6",			   /* null */
-	"8204",			   /* it ends inside */
-	"820401 00",		   /* bytes behind the item */
-	"821804 01",		   /* a number not in its shortest form */
-	"82041801",		   /* likewise */
-	"9f0401ff",		   /* an array of indefinite length */
-	"a10401",		   /* a map */
-	"c1820401",		   /* a tag */
-	"8204f93c00",		   /* a float */
-	"820420",		   /* a negative task */
-	"82041b0000000100000000",  /* a task over 32 bits */
-	"820601",		   /* an unknown message */
-	"83040101",		   /* EXIT with a sequence number */
-	"820501",		   /* CANCEL without one */
-	"8403010004",		   /* SPAWN that shares something unknown */
+	"80",			       /* an empty array */
+	"04",			       /* a number */
+	"f6",			       /* null */
+	"8204",			       /* it ends inside */
+	"820401 00",		       /* bytes behind the item */
+	"821804 01",		       /* a number not in its shortest form */
+	"82041801",		       /* likewise */
+	"9f0401ff",		       /* an array of indefinite length */
+	"a10401",		       /* a map */
+	"c1820401",		       /* a tag */
+	"8204f93c00",		       /* a float */
+	"820420",		       /* a negative task */
+	"82041b0000000100000000",      /* a task over 32 bits */
+	"820601",		       /* an unknown message */
+	"83040101",		       /* EXIT with a sequence number */
+	"820501",		       /* CANCEL without one */
+	"8403010004",		       /* SPAWN that shares something unknown */
 	"86006372736301 4178 00 4178", /* HELLO in text strings */
 	"860043727378 01 4178 00 4178", /* HELLO of something else */
-	"84010101 19270f",	   /* a call that is not there */
-	"8601010101 05 1864",	   /* read without one argument */
-	"880101010105186400 00",   /* read with one more */
+	"84010101 19270f",		/* a call that is not there */
+	"8601010101 05 1864",		/* read without one argument */
+	"880101010105186400 00",	/* read with one more */
 };
 
 static void fail(const char *what, const char *why)

@@ -22,7 +22,7 @@
 
 #define LAST 600
 #define X32 0x40000000L
-#define LIMIT 10	/* seconds until a call counts as hanging */
+#define LIMIT 10 /* seconds until a call counts as hanging */
 
 #ifndef __NR_uretprobe
 #define __NR_uretprobe 335

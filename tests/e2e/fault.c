@@ -24,7 +24,7 @@ int main(void)
 	void *volatile nowhere = (void *)1;
 	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *edge = page + 4096 - 4;	/* four bytes, then nothing */
+	char *edge = page + 4096 - 4; /* four bytes, then nothing */
 	struct iovec iov[2];
 	char buf[64];
 	long ret;

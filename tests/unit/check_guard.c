@@ -197,7 +197,10 @@ static void make_links(void)
 
 START_TEST(an_open_never_reaches_inside)
 {
-	static const int flags[] = { O_RDONLY, O_RDWR, O_PATH, O_WRONLY,
+	static const int flags[] = { O_RDONLY,
+				     O_RDWR,
+				     O_PATH,
+				     O_WRONLY,
 				     O_RDONLY | O_DIRECTORY,
 				     O_RDONLY | O_CREAT };
 	struct kernel_open_how how = { 0 };
@@ -221,7 +224,7 @@ START_TEST(no_restriction_of_an_open_helps)
 {
 	static const uint64_t resolve[] = {
 		RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS,
-		RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_CACHED,
+		RESOLVE_BENEATH, RESOLVE_IN_ROOT,	RESOLVE_CACHED,
 	};
 	struct kernel_open_how how = { 0 };
 	const char *path;
@@ -261,37 +264,37 @@ START_TEST(no_call_by_path_reaches_inside)
 		path);
 	REFUSED(CALL(&c, 1, "fchmodat", HERE, TEXT(path), NUM(0777)), path);
 	REFUSED(CALL(&c, 1, "fchownat", HERE, TEXT(path), NUM(0), NUM(0),
-		     NUM(0)), path);
+		     NUM(0)),
+		path);
 	REFUSED(CALL(&c, 1, "utimensat", HERE, TEXT(path),
-		     BYTES(times, sizeof(times)), NUM(0)), path);
+		     BYTES(times, sizeof(times)), NUM(0)),
+		path);
 	REFUSED(CALL(&c, 1, "linkat", HERE, TEXT(path), HERE, TEXT("new"),
-		     NUM(AT_SYMLINK_FOLLOW)), path);
+		     NUM(AT_SYMLINK_FOLLOW)),
+		path);
 	REFUSED(CALL(&c, 1, "setxattr", TEXT(path), TEXT("user.x"),
-		     BYTES("1", 1), NUM(1), NUM(0)), path);
+		     BYTES("1", 1), NUM(1), NUM(0)),
+		path);
 	REFUSED(CALL(&c, 1, "getxattr", TEXT(path), TEXT("user.x"), ROOM(8),
-		     NUM(8)), path);
+		     NUM(8)),
+		path);
 	REFUSED(CALL(&c, 1, "listxattr", TEXT(path), ROOM(8), NUM(8)), path);
 	watch = CALL(&c, 1, "inotify_init1", NUM(0));
 	ck_assert_int_ge(watch, 0);
 	REFUSED(CALL(&c, 1, "inotify_add_watch", NUM(watch), TEXT(path),
-		     NUM(0xfff)), path);
+		     NUM(0xfff)),
+		path);
 }
 END_TEST
 
 /* What does not follow a link at the end, for links that are inside. */
 static const char *const links[] = {
-	"/proc/self/exe",
-	"/proc/self/cwd",
-	"/proc/self/root",
-	"/proc/self/fd/3",
-	"/proc/self/fd/0",
-	"/proc/thread-self/fd/3",
-	"/proc/S/exe",
-	"/proc/S/fd/3",
-	"/proc/L/exe",
-	"/proc/O/root/proc/S/exe",
-	"/proc/O/fd/109/exe",
-	"T/self/exe",
+	"/proc/self/exe",     "/proc/self/cwd",
+	"/proc/self/root",    "/proc/self/fd/3",
+	"/proc/self/fd/0",    "/proc/thread-self/fd/3",
+	"/proc/S/exe",	      "/proc/S/fd/3",
+	"/proc/L/exe",	      "/proc/O/root/proc/S/exe",
+	"/proc/O/fd/109/exe", "T/self/exe",
 };
 
 START_TEST(a_link_inside_is_not_read)
@@ -304,20 +307,24 @@ START_TEST(a_link_inside_is_not_read)
 	REFUSED(CALL(&c, 1, "readlinkat", HERE, TEXT(path), ROOM(64), NUM(64)),
 		path);
 	REFUSED(CALL(&c, 1, "newfstatat", HERE, TEXT(path), ROOM(0),
-		     NUM(AT_SYMLINK_NOFOLLOW)), path);
+		     NUM(AT_SYMLINK_NOFOLLOW)),
+		path);
 	REFUSED(CALL(&c, 1, "openat2", HERE, TEXT(path),
-		     BYTES(&how, sizeof(how)), NUM(sizeof(how))), path);
+		     BYTES(&how, sizeof(how)), NUM(sizeof(how))),
+		path);
 	REFUSED(CALL(&c, 1, "linkat", HERE, TEXT(path), HERE, TEXT("new"),
-		     NUM(0)), path);
+		     NUM(0)),
+		path);
 }
 END_TEST
 
 START_TEST(a_directory_handle_leads_no_further_than_a_path)
 {
 	static const char *const names[] = {
-		"self/mem", "S/mem", "L/mem", "thread-self/mem", "./self/mem",
-		"sys/../self/mem", "O/root/proc/S/mem", "O/../S/mem",
-		"../proc/S/mem", "O/fd/109/mem",
+		"self/mem",	     "S/mem",	   "L/mem",
+		"thread-self/mem",   "./self/mem", "sys/../self/mem",
+		"O/root/proc/S/mem", "O/../S/mem", "../proc/S/mem",
+		"O/fd/109/mem",
 	};
 	char named[256];
 	const char *path;
@@ -328,9 +335,11 @@ START_TEST(a_directory_handle_leads_no_further_than_a_path)
 			  _i < 10 ? O_PATH : O_RDONLY | O_DIRECTORY);
 	ck_assert_int_ge(dir, 0);
 	REFUSED(CALL(&c, 1, "openat", NUM(dir), TEXT(path), NUM(O_RDWR),
-		     NUM(0)), path);
+		     NUM(0)),
+		path);
 	REFUSED(CALL(&c, 1, "newfstatat", NUM(dir), TEXT(path), ROOM(0),
-		     NUM(0)), path);
+		     NUM(0)),
+		path);
 	snprintf(named, sizeof(named), "/proc/self/fd/%d/%s", (int)dir, path);
 	REFUSED(client_open(&c, 1, named, O_RDWR), named);
 	REFUSED(CALL(&c, 1, "truncate", TEXT(named), NUM(0)), named);
@@ -345,12 +354,24 @@ END_TEST
 START_TEST(other_processes_and_the_rest_of_proc_stay_in_reach)
 {
 	static const char *const open[] = {
-		"/proc/uptime", "/proc/mounts", "/proc/net/dev",
-		"/proc/sys/kernel/hostname", "/proc/O/status", "/proc/O/maps",
-		"/proc/O/mem", "/proc/O/fd", "/proc/O/exe", "/proc/O/cwd",
-		"/proc/O/root/proc/uptime", "/proc/O/root/etc/passwd",
-		"/proc/O/cwd/proc/O/stat", "/proc/O/task/O/stat", "/proc",
-		"/proc/O/fd/108/uptime", "/proc/O/net/dev", "T/magic/etc/passwd",
+		"/proc/uptime",
+		"/proc/mounts",
+		"/proc/net/dev",
+		"/proc/sys/kernel/hostname",
+		"/proc/O/status",
+		"/proc/O/maps",
+		"/proc/O/mem",
+		"/proc/O/fd",
+		"/proc/O/exe",
+		"/proc/O/cwd",
+		"/proc/O/root/proc/uptime",
+		"/proc/O/root/etc/passwd",
+		"/proc/O/cwd/proc/O/stat",
+		"/proc/O/task/O/stat",
+		"/proc",
+		"/proc/O/fd/108/uptime",
+		"/proc/O/net/dev",
+		"T/magic/etc/passwd",
 		"/proc/O/exe",
 	};
 	const char *path;
@@ -371,8 +392,7 @@ START_TEST(other_processes_and_the_rest_of_proc_stay_in_reach)
 			 0);
 	ck_assert_int_eq(client_open(&c, 1, expand("/proc/O/nothing"), 0),
 			 -ENOENT);
-	ck_assert_int_eq(CALL(&c, 1, "chdir", TEXT(expand("/proc/O/root"))),
-			 0);
+	ck_assert_int_eq(CALL(&c, 1, "chdir", TEXT(expand("/proc/O/root"))), 0);
 }
 END_TEST
 
@@ -381,12 +401,15 @@ START_TEST(that_an_rsc_process_is_there_may_be_seen)
 {
 	const char *session = expand("/proc/S");
 
-	ck_assert_int_eq(CALL(&c, 1, "newfstatat", HERE, TEXT(session),
-			      ROOM(0), NUM(0)), 0);
+	ck_assert_int_eq(CALL(&c, 1, "newfstatat", HERE, TEXT(session), ROOM(0),
+			      NUM(0)),
+			 0);
 	ck_assert_int_eq(CALL(&c, 1, "statx", HERE, TEXT(session), NUM(0),
-			      NUM(0xfff), ROOM(0)), 0);
+			      NUM(0xfff), ROOM(0)),
+			 0);
 	ck_assert_int_eq(CALL(&c, 1, "newfstatat", HERE, TEXT("/proc/self"),
-			      ROOM(0), NUM(AT_SYMLINK_NOFOLLOW)), 0);
+			      ROOM(0), NUM(AT_SYMLINK_NOFOLLOW)),
+			 0);
 	REFUSED(client_open(&c, 1, session, O_RDONLY), session);
 	REFUSED(client_open(&c, 1, session, O_PATH), session);
 	REFUSED(CALL(&c, 1, "chdir", TEXT(session)), session);
@@ -411,8 +434,7 @@ START_TEST(a_bound_name_is_no_way_inside)
 	REFUSED(client_open(&c, 1, "bound", O_RDONLY), "bound");
 	REFUSED(client_open(&c, 1, "bound/3", O_RDONLY), "bound/3");
 	ck_assert(!umount("bound"));
-	ck_assert(!mount(expand("/proc/S/mem"), "memory", NULL, MS_BIND,
-			 NULL));
+	ck_assert(!mount(expand("/proc/S/mem"), "memory", NULL, MS_BIND, NULL));
 	REFUSED(client_open(&c, 1, "memory", O_RDWR), "memory");
 	REFUSED(CALL(&c, 1, "truncate", TEXT("memory"), NUM(0)), "memory");
 	ck_assert(!umount("memory"));
@@ -421,9 +443,10 @@ END_TEST
 
 START_TEST(a_root_with_its_own_proc_is_guarded_too)
 {
-	static const char *const names[] = { "self/mem", "S/mem", "L/root/etc",
-					     "O/root/proc/S/mem", "O/fd/109/mem",
-					     "self/task/S/maps" };
+	static const char *const names[] = {
+		"self/mem",	     "S/mem",	     "L/root/etc",
+		"O/root/proc/S/mem", "O/fd/109/mem", "self/task/S/maps"
+	};
 	const struct server_opts opts = { .root = "box" };
 	int64_t dir;
 	size_t i;
@@ -437,7 +460,8 @@ START_TEST(a_root_with_its_own_proc_is_guarded_too)
 	dir = client_open(&c, 1, "/p", O_PATH);
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		REFUSED(CALL(&c, 1, "openat", NUM(dir), TEXT(expand(names[i])),
-			     NUM(O_RDONLY), NUM(0)), names[i]);
+			     NUM(O_RDONLY), NUM(0)),
+			names[i]);
 	ck_assert(!umount2("box/p", MNT_DETACH));
 }
 END_TEST
@@ -445,9 +469,8 @@ END_TEST
 START_TEST(no_magic_link_leads_out_of_a_root)
 {
 	static const char *const names[] = { "/p/O/root/etc/passwd",
-					     "/p/O/root/p/uptime",
-					     "/p/O/cwd", "/p/O/fd/108/uptime",
-					     "/p/O/exe" };
+					     "/p/O/root/p/uptime", "/p/O/cwd",
+					     "/p/O/fd/108/uptime", "/p/O/exe" };
 	const struct server_opts opts = { .root = "box" };
 	const char *path;
 	size_t i;
@@ -460,11 +483,13 @@ START_TEST(no_magic_link_leads_out_of_a_root)
 		path = expand(names[i]);
 		REFUSED(client_open(&c, 1, path, O_RDONLY), path);
 		REFUSED(CALL(&c, 1, "newfstatat", HERE, TEXT(path), ROOM(0),
-			     NUM(0)), path);
+			     NUM(0)),
+			path);
 		REFUSED(CALL(&c, 1, "chdir", TEXT(path)), path);
 	}
 	ck_assert_int_gt(CALL(&c, 1, "readlinkat", HERE,
-			      TEXT(expand("/p/O/exe")), ROOM(64), NUM(64)), 0);
+			      TEXT(expand("/p/O/exe")), ROOM(64), NUM(64)),
+			 0);
 	ck_assert(!umount2("box/p", MNT_DETACH));
 }
 END_TEST
@@ -489,7 +514,8 @@ START_TEST(the_proc_of_another_mount_namespace_is_no_way_inside)
 		    mount("/proc", "p", NULL, MS_BIND, NULL))
 			_exit(1);
 		dup2(up[1], 1);
-		execlp("sh", "sh", "-c", "echo; exec tail -f /dev/null", (char *)NULL);
+		execlp("sh", "sh", "-c", "echo; exec tail -f /dev/null",
+		       (char *)NULL);
 		_exit(127);
 	}
 	ck_assert_int_eq(read(up[0], &done, 1), 1);
@@ -519,8 +545,7 @@ int main(void)
 	tcase_add_checked_fixture(guard, set_up, tear_down);
 	tcase_set_timeout(guard, 60);
 	tcase_add_loop_test(guard, an_open_never_reaches_inside, 0, ninside);
-	tcase_add_loop_test(guard, no_restriction_of_an_open_helps, 0,
-			    ninside);
+	tcase_add_loop_test(guard, no_restriction_of_an_open_helps, 0, ninside);
 	tcase_add_loop_test(guard, no_call_by_path_reaches_inside, 0, ninside);
 	tcase_add_loop_test(guard, a_link_inside_is_not_read, 0, nlinks);
 	tcase_add_loop_test(guard,

@@ -47,9 +47,11 @@ START_TEST(a_file_is_written_read_and_looked_at)
 	fd = client_open(&c, 1, "file", O_RDWR | O_CREAT | O_EXCL);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(CALL(&c, 1, "write", NUM(fd), BYTES("hello", 5),
-			      NUM(5)), 5);
+			      NUM(5)),
+			 5);
 	ck_assert_int_eq(CALL(&c, 1, "pread64", NUM(fd), ROOM(64), NUM(64),
-			      NUM(1)), 4);
+			      NUM(1)),
+			 4);
 	ck_assert_mem_eq(c.req.val[1].data, "ello", 4);
 	ck_assert_int_eq(CALL(&c, 1, "lseek", NUM(fd), NUM(-2), NUM(SEEK_END)),
 			 3);
@@ -61,7 +63,8 @@ START_TEST(a_file_is_written_read_and_looked_at)
 	ck_assert(!stat("file", &here));
 	ck_assert_uint_eq(st->st_ino, here.st_ino);
 	ck_assert_int_eq(CALL(&c, 1, "newfstatat", HERE, TEXT("file"), ROOM(0),
-			      NUM(0)), 0);
+			      NUM(0)),
+			 0);
 	st = (struct stat *)c.req.val[2].data;
 	ck_assert_uint_eq(st->st_ino, here.st_ino);
 	ck_assert_int_eq(CALL(&c, 1, "close", NUM(fd)), 0);
@@ -86,9 +89,11 @@ START_TEST(a_directory_is_listed_from_its_handle)
 		found |= !strcmp(at + 19, "one");
 	ck_assert(found);
 	ck_assert_int_eq(CALL(&c, 1, "getdents64", NUM(dir), ROOM(4096),
-			      NUM(4096)), 0);
+			      NUM(4096)),
+			 0);
 	ck_assert_int_ge(CALL(&c, 1, "openat", NUM(dir), TEXT("one"),
-			      NUM(O_RDONLY), NUM(0)), 0);
+			      NUM(O_RDONLY), NUM(0)),
+			 0);
 }
 END_TEST
 
@@ -107,7 +112,8 @@ START_TEST(an_open_has_the_flags_that_a_local_one_has)
 		fd = client_open(&c, 1, "file", flags[i]);
 		ck_assert_int_ge(fd, 0);
 		ck_assert_int_eq(CALL(&c, 1, "F_GETFL", NUM(fd), NUM(F_GETFL),
-				      NUM(0)), fcntl(here, F_GETFL));
+				      NUM(0)),
+				 fcntl(here, F_GETFL));
 		close(here);
 	}
 }
@@ -124,7 +130,8 @@ START_TEST(the_errno_of_a_call_comes_back)
 	ck_assert_int_eq(CALL(&c, 1, "openat", HERE, NIL, NUM(0), NUM(0)),
 			 -EFAULT);
 	ck_assert_int_eq(CALL(&c, 1, "newfstatat", HERE, TEXT("file"), NIL,
-			      NUM(0)), -EFAULT);
+			      NUM(0)),
+			 -EFAULT);
 	ck_assert_int_eq(CALL(&c, 1, "mkdirat", HERE, TEXT("file"), NUM(0777)),
 			 -EEXIST);
 	ck_assert_int_eq(CALL(&c, 1, "unlinkat", HERE, TEXT("no"), NUM(0)),
@@ -166,14 +173,18 @@ START_TEST(openat2_keeps_its_rules)
 	ck_assert_int_eq(openat2(dir, "file", 0, 0, 16), -EINVAL);
 	ck_assert_int_eq(openat2(dir, "file", 0, 0, 32), -E2BIG);
 	ck_assert_int_eq(CALL(&c, 1, "openat2", NUM(dir), TEXT("file"),
-			      BYTES(&how, sizeof(how)), NUM(24)), -EINVAL);
+			      BYTES(&how, sizeof(how)), NUM(24)),
+			 -EINVAL);
 	how.flags = O_CREAT | O_WRONLY;
 	ck_assert_int_ge(CALL(&c, 1, "openat2", NUM(dir), TEXT("new"),
-			      BYTES(&how, sizeof(how)), NUM(24)), 0);
+			      BYTES(&how, sizeof(how)), NUM(24)),
+			 0);
 	ck_assert_int_eq(CALL(&c, 1, "openat2", NUM(dir), TEXT("file"), NIL,
-			      NUM(24)), -EFAULT);
+			      NUM(24)),
+			 -EFAULT);
 	ck_assert_int_eq(CALL(&c, 1, "openat2", NUM(dir), NIL,
-			      BYTES(&how, sizeof(how)), NUM(24)), -EFAULT);
+			      BYTES(&how, sizeof(how)), NUM(24)),
+			 -EFAULT);
 }
 END_TEST
 
@@ -189,13 +200,16 @@ START_TEST(bytes_move_between_two_handles)
 	to = client_open(&c, 1, "to", O_WRONLY | O_CREAT);
 	ck_assert_int_eq(CALL(&c, 1, "copy_file_range", NUM(from),
 			      BYTES(&off, sizeof(off)), NUM(to), NIL, NUM(2),
-			      NUM(0)), 2);
+			      NUM(0)),
+			 2);
 	ck_assert_int_eq(((struct kernel_off *)c.req.val[1].data)->value, 3);
 	ck_assert_int_eq(CALL(&c, 1, "sendfile", NUM(to), NUM(from),
-			      BYTES(&off, sizeof(off)), NUM(3)), 3);
+			      BYTES(&off, sizeof(off)), NUM(3)),
+			 3);
 	ck_assert_int_eq(((struct kernel_off *)c.req.val[2].data)->value, 4);
 	ck_assert_int_eq(CALL(&c, 1, "sendfile", NUM(to), NUM(from), NIL,
-			      NUM(100)), 6);
+			      NUM(100)),
+			 6);
 	text = sandbox_read("to");
 	ck_assert_str_eq(text, "bcbcdabcdef");
 	free(text);
@@ -215,13 +229,16 @@ START_TEST(bytes_move_through_fifos)
 	writer[0] = client_open(&c, 1, "one", O_WRONLY);
 	writer[1] = client_open(&c, 1, "two", O_WRONLY);
 	ck_assert_int_eq(CALL(&c, 1, "write", NUM(writer[0]), BYTES("abcd", 4),
-			      NUM(4)), 4);
+			      NUM(4)),
+			 4);
 	ck_assert_int_eq(CALL(&c, 1, "tee", NUM(reader[0]), NUM(writer[1]),
-			      NUM(2), NUM(0)), 2);
+			      NUM(2), NUM(0)),
+			 2);
 	ck_assert_int_eq(CALL(&c, 1, "splice", NUM(reader[0]), NIL,
-			      NUM(writer[1]), NIL, NUM(10), NUM(0)), 4);
-	ck_assert_int_eq(CALL(&c, 1, "read", NUM(reader[1]), ROOM(64),
-			      NUM(64)), 6);
+			      NUM(writer[1]), NIL, NUM(10), NUM(0)),
+			 4);
+	ck_assert_int_eq(CALL(&c, 1, "read", NUM(reader[1]), ROOM(64), NUM(64)),
+			 6);
 	ck_assert_mem_eq(c.req.val[1].data, "ababcd", 6);
 }
 END_TEST
@@ -236,7 +253,8 @@ START_TEST(a_broken_pipe_is_an_errno_and_no_signal)
 	writer = client_open(&c, 1, "fifo", O_WRONLY);
 	ck_assert_int_eq(CALL(&c, 1, "close", NUM(reader)), 0);
 	ck_assert_int_eq(CALL(&c, 1, "write", NUM(writer), BYTES("x", 1),
-			      NUM(1)), -EPIPE);
+			      NUM(1)),
+			 -EPIPE);
 	ck_assert_int_eq(CALL(&c, 1, "getuid", NIL), getuid());
 }
 END_TEST
@@ -258,8 +276,9 @@ END_TEST
 
 START_TEST(a_number_that_is_no_handle_is_ebadf)
 {
-	static const char *const rows[] = { "read", "fstat", "lseek", "close",
-					    "fsync", "fchdir", "F_GETFL" };
+	static const char *const rows[] = { "read",   "fstat", "lseek",
+					    "close",  "fsync", "fchdir",
+					    "F_GETFL" };
 	struct value val[CALL_ARGS] = { NIL };
 	const struct call *call;
 	uint32_t seq;
@@ -274,13 +293,15 @@ START_TEST(a_number_that_is_no_handle_is_ebadf)
 			call = call_by_name(rows[i]);
 			val[1] = NUM(call->request);
 			seq = client_post(&c, 1, rows[i], val);
-			ck_assert_msg(client_wait(&c, seq) == -EBADF,
-				      "%s(%d)", rows[i], fd);
+			ck_assert_msg(client_wait(&c, seq) == -EBADF, "%s(%d)",
+				      rows[i], fd);
 		}
 		ck_assert_int_eq(CALL(&c, 1, "openat", NUM(fd), TEXT("x"),
-				      NUM(O_RDONLY), NUM(0)), -EBADF);
+				      NUM(O_RDONLY), NUM(0)),
+				 -EBADF);
 		ck_assert_int_eq(CALL(&c, 1, "newfstatat", NUM(fd), TEXT(""),
-				      ROOM(0), NUM(AT_EMPTY_PATH)), -EBADF);
+				      ROOM(0), NUM(AT_EMPTY_PATH)),
+				 -EBADF);
 	}
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(INT32_MAX), ROOM(1), NUM(1)),
 			 -EBADF);
@@ -291,7 +312,8 @@ END_TEST
 START_TEST(an_absolute_path_needs_no_directory)
 {
 	ck_assert_int_ge(CALL(&c, 1, "openat", NUM(-1), TEXT("/"),
-			      NUM(O_RDONLY), NUM(0)), 0);
+			      NUM(O_RDONLY), NUM(0)),
+			 0);
 }
 END_TEST
 
@@ -307,8 +329,7 @@ START_TEST(a_duplicate_is_a_handle_of_its_own)
 	ck_assert_int_ne(copy, fd);
 	ck_assert_int_eq(CALL(&c, 1, "close", NUM(fd)), 0);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(copy), ROOM(1), NUM(1)), 1);
-	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(1), NUM(1)),
-			 -EBADF);
+	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(1), NUM(1)), -EBADF);
 }
 END_TEST
 
@@ -365,8 +386,7 @@ START_TEST(a_thread_shares_the_tables)
 	fd = client_open(&c, 2, "file", O_RDONLY);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(3), NUM(3)), 3);
 	ck_assert_int_eq(CALL(&c, 1, "close", NUM(fd)), 0);
-	ck_assert_int_eq(CALL(&c, 2, "read", NUM(fd), ROOM(3), NUM(3)),
-			 -EBADF);
+	ck_assert_int_eq(CALL(&c, 2, "read", NUM(fd), ROOM(3), NUM(3)), -EBADF);
 	ck_assert_int_eq(CALL(&c, 2, "chdir", TEXT("dir")), 0);
 	ck_assert_int_eq(client_open(&c, 1, "file", O_RDONLY), -ENOENT);
 	ck_assert_int_eq(CALL(&c, 1, "umask", NUM(077)), 022);
@@ -389,8 +409,7 @@ START_TEST(each_table_is_shared_or_not_by_itself)
 	ck_assert_int_eq(CALL(&c, 3, "getuid", NIL), getuid());
 	fd = client_open(&c, 2, "file", O_RDONLY);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(1), NUM(1)), 1);
-	ck_assert_int_eq(CALL(&c, 3, "read", NUM(fd), ROOM(1), NUM(1)),
-			 -EBADF);
+	ck_assert_int_eq(CALL(&c, 3, "read", NUM(fd), ROOM(1), NUM(1)), -EBADF);
 	ck_assert_int_eq(CALL(&c, 2, "chdir", TEXT("dir")), 0);
 	ck_assert_int_ge(client_open(&c, 1, "file", O_RDONLY), 0);
 	ck_assert_int_eq(CALL(&c, 3, "chdir", TEXT("dir")), 0);
@@ -412,10 +431,12 @@ START_TEST(a_table_goes_with_its_last_user)
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(reader), ROOM(1), NUM(1)),
 			 -EAGAIN);
 	ck_assert_int_eq(CALL(&c, 1, "F_SETFL", NUM(reader), NUM(F_SETFL),
-			      NUM(0)), 0);
+			      NUM(0)),
+			 0);
 	client_exit(&c, 3);
 	ck_assert_int_eq(CALL(&c, 2, "write", NUM(writer), BYTES("x", 1),
-			      NUM(1)), 1);
+			      NUM(1)),
+			 1);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(reader), ROOM(1), NUM(1)), 1);
 	client_exit(&c, 2);
 	/* Blocks until the end of the table closes the last writer. */
@@ -480,8 +501,8 @@ START_TEST(a_cancelled_read_is_eintr_and_the_worker_lives)
 		ck_assert_int_eq(client_wait(&c, seq), -EINTR);
 		ck_assert_int_eq(CALL(&c, 1, "getuid", NIL), getuid());
 	}
-	ck_assert_int_eq(CALL(&c, 1, "write", NUM(fifo), BYTES("x", 1),
-			      NUM(1)), 1);
+	ck_assert_int_eq(CALL(&c, 1, "write", NUM(fifo), BYTES("x", 1), NUM(1)),
+			 1);
 	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fifo), ROOM(1), NUM(1)), 1);
 }
 END_TEST

@@ -191,7 +191,7 @@ static void half_a_head(void)
 static const struct {
 	void (*act)(void);
 	const char *line;
-	bool is_end;	/* of the channel, which the client closes */
+	bool is_end; /* of the channel, which the client closes */
 } rules[] = {
 	{ a_second_hello, "a second HELLO", false },
 	{ spawn_of_task_0, "SPAWN of task 0", false },
@@ -350,14 +350,10 @@ START_TEST(a_read_only_session_opens_for_reading_only)
 		int flags;
 		int64_t ret;
 	} opens[] = {
-		{ O_WRONLY, -EROFS },
-		{ O_RDWR, -EROFS },
-		{ O_ACCMODE, -EROFS },
-		{ O_RDONLY | O_TRUNC, -EROFS },
-		{ O_RDONLY | O_CREAT, -EROFS },
-		{ O_TMPFILE | O_RDWR, -EROFS },
-		{ O_RDONLY | O_APPEND, 0 },
-		{ O_PATH, 0 },
+		{ O_WRONLY, -EROFS },		{ O_RDWR, -EROFS },
+		{ O_ACCMODE, -EROFS },		{ O_RDONLY | O_TRUNC, -EROFS },
+		{ O_RDONLY | O_CREAT, -EROFS }, { O_TMPFILE | O_RDWR, -EROFS },
+		{ O_RDONLY | O_APPEND, 0 },	{ O_PATH, 0 },
 		{ O_PATH | O_CREAT, 0 },
 	};
 	const struct server_opts opts = { .read_only = true };
@@ -400,11 +396,12 @@ START_TEST(a_read_only_session_asks_the_clock_and_the_log_only)
 	client_start(&c, &opts);
 	ck_assert_int_ge(CALL(&c, 1, "adjtimex", BYTES(&timex, sizeof(timex))),
 			 0);
-	timex.modes = 0x4000;	/* ADJ_TICK */
+	timex.modes = 0x4000; /* ADJ_TICK */
 	ck_assert_int_eq(CALL(&c, 1, "adjtimex", BYTES(&timex, sizeof(timex))),
 			 -EROFS);
 	ck_assert_int_eq(CALL(&c, 1, "clock_adjtime", NUM(0),
-			      BYTES(&timex, sizeof(timex))), -EROFS);
+			      BYTES(&timex, sizeof(timex))),
+			 -EROFS);
 	ck_assert_int_eq(CALL(&c, 1, "syslog", NUM(5), NIL, NUM(0)), -EROFS);
 	ck_assert_int_ne(CALL(&c, 1, "syslog", NUM(10), NIL, NUM(0)), -EROFS);
 	ck_assert_int_eq(client_stop(&c), 0);
@@ -429,11 +426,11 @@ START_TEST(the_root_is_where_paths_begin_and_cannot_be_left)
 	ck_assert_int_eq(client_open(&c, 1, "/secret", O_RDONLY), -ENOENT);
 	ck_assert_int_eq(client_open(&c, 1, "../secret", O_RDONLY), -ENOENT);
 	ck_assert_int_eq(client_open(&c, 1, "out", O_RDONLY), -ENOENT);
-	ck_assert_int_eq(client_open(&c, 1, sandbox_path(), O_RDONLY),
-			 -ENOENT);
+	ck_assert_int_eq(client_open(&c, 1, sandbox_path(), O_RDONLY), -ENOENT);
 	dir = client_open(&c, 1, "/", O_RDONLY);
 	ck_assert_int_eq(CALL(&c, 1, "openat", NUM(dir), TEXT("../secret"),
-			      NUM(0), NUM(0)), -ENOENT);
+			      NUM(0), NUM(0)),
+			 -ENOENT);
 	ck_assert_int_eq(CALL(&c, 1, "fchdir", NUM(dir)), 0);
 	ck_assert_int_eq(CALL(&c, 1, "getcwd", ROOM(64), NUM(64)), 2);
 	ck_assert_str_eq((char *)c.req.val[0].data, "/");
@@ -462,9 +459,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, sandbox_enter, sandbox_leave);
 	tcase_set_timeout(tcase, 60);
-	tcase_add_loop_test(tcase,
-			    a_broken_rule_ends_the_session_with_its_line, 0,
-			    nrules);
+	tcase_add_loop_test(tcase, a_broken_rule_ends_the_session_with_its_line,
+			    0, nrules);
 	tcase_add_test(tcase, a_frame_before_hello_ends_the_session);
 	tcase_add_test(tcase, another_version_ends_the_session_with_both_named);
 	tcase_add_test(tcase, another_table_ends_the_session);

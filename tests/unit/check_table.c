@@ -198,8 +198,8 @@ START_TEST(newer_calls_have_one_number_on_both_architectures)
 				      call->nr_aarch64 != CALL_NO_NR,
 			      "%s has no number", call->name);
 		if (call->nr_x86_64 >= 424 || call->nr_aarch64 >= 424)
-			ck_assert_msg(call->nr_x86_64 == call->nr_aarch64,
-				      "%s", call->name);
+			ck_assert_msg(call->nr_x86_64 == call->nr_aarch64, "%s",
+				      call->name);
 	}
 }
 END_TEST
@@ -357,18 +357,49 @@ static bool gives(const struct call *call)
 /* Calls made for an effect that is no change of the machine. */
 static const char *const harmless[] = {
 	/* on the caller's own descriptors, credentials, directory, mask */
-	"close", "lseek", "chdir", "fchdir", "umask", "setuid",
-	"setgid", "setreuid", "setregid", "setresuid", "setresgid",
-	"setfsuid", "setfsgid", "inotify_add_watch", "inotify_rm_watch",
-	"F_SETFL", "F_SETPIPE_SZ", "F_GETPIPE_SZ", "F_GET_SEALS", "FIONBIO",
+	"close",
+	"lseek",
+	"chdir",
+	"fchdir",
+	"umask",
+	"setuid",
+	"setgid",
+	"setreuid",
+	"setregid",
+	"setresuid",
+	"setresgid",
+	"setfsuid",
+	"setfsgid",
+	"inotify_add_watch",
+	"inotify_rm_watch",
+	"F_SETFL",
+	"F_SETPIPE_SZ",
+	"F_GETPIPE_SZ",
+	"F_GET_SEALS",
+	"FIONBIO",
 	/* on a socket of the caller's */
-	"listen", "connect", "shutdown", "setsockopt",
+	"listen",
+	"connect",
+	"shutdown",
+	"setsockopt",
 	/* on a cache or a lock */
-	"fadvise64", "readahead", "fsync", "fdatasync", "sync_file_range",
-	"syncfs", "flock", "F_SETLK", "F_SETLKW", "F_OFD_SETLK",
-	"F_OFD_SETLKW", "F_SET_RW_HINT", "F_SET_FILE_RW_HINT", "BLKFLSBUF",
+	"fadvise64",
+	"readahead",
+	"fsync",
+	"fdatasync",
+	"sync_file_range",
+	"syncfs",
+	"flock",
+	"F_SETLK",
+	"F_SETLKW",
+	"F_OFD_SETLK",
+	"F_OFD_SETLKW",
+	"F_SET_RW_HINT",
+	"F_SET_FILE_RW_HINT",
+	"BLKFLSBUF",
 	/* none: the result is the answer */
-	"faccessat", "faccessat2",
+	"faccessat",
+	"faccessat2",
 	/* through a descriptor that was opened for writing */
 	"tee",
 };
@@ -395,7 +426,8 @@ START_TEST(a_row_that_is_made_for_its_effect_is_marked_or_harmless)
 	}
 	ck_assert_msg(modifies + gives(call) + is_harmless(call->name) == 1,
 		      "%s: it modifies (%d), or gives something back (%d), or "
-		      "is harmless (%d)", call->name, modifies, gives(call),
+		      "is harmless (%d)",
+		      call->name, modifies, gives(call),
 		      is_harmless(call->name));
 }
 END_TEST

@@ -87,7 +87,8 @@ static void take_reply(struct client *c, const uint8_t *body, size_t len)
 	ck_assert_msg(!c->come[i], "a second reply");
 	c->come[i] = true;
 	ck_assert_msg(!wire_get_reply(body, len, &c->posted[i], &c->arena,
-				      &why), "%s", why);
+				      &why),
+		      "%s", why);
 }
 
 /* Takes one frame within ms; false when none comes. */
@@ -247,8 +248,7 @@ int64_t client_wait(struct client *c, uint32_t seq)
 int64_t client_open(struct client *c, uint32_t task, const char *path,
 		    int flags)
 {
-	return CALL(c, task, "openat", HERE, TEXT(path), NUM(flags),
-		    NUM(0666));
+	return CALL(c, task, "openat", HERE, TEXT(path), NUM(flags), NUM(0666));
 }
 
 static bool is_in(const struct client *c, const char *tid, int nr)

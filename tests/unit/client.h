@@ -14,18 +14,18 @@
 #define CLIENT_CALLS 128
 
 struct client {
-	int fd; /* owned */
-	int log; /* owned: a file that is the session's standard error */
+	int fd;	   /* owned */
+	int log;   /* owned: a file that is the session's standard error */
 	pid_t pid; /* of the session */
 	struct buf in;
 	struct buf out;
 	struct arena arena;
-	uint32_t seq; /* of the last call */
+	uint32_t seq;	/* of the last call */
 	struct req req; /* the last call, with its reply */
 	unsigned int nposted;
 	struct req posted[CLIENT_CALLS]; /* not yet waited for */
-	bool come[CLIENT_CALLS]; /* the reply of that call */
-	char text[8192]; /* what the session logged */
+	bool come[CLIENT_CALLS];	 /* the reply of that call */
+	char text[8192];		 /* what the session logged */
 };
 
 /* Arguments. */
