@@ -1,8 +1,8 @@
 /*
  * Private to src/server: the session, its workers and what they own.
  *
- * The dispatcher (the session's main thread) owns the lists of workers. Each
- * worker is one thread; whatever both touch is under worker.lock.
+ * Whoever reads the channel is the leader: the main thread or a worker, one at
+ * a time (lead.c). What is marked "leader" is touched by no other thread.
  */
 #ifndef RSC_SESSION_H
 #define RSC_SESSION_H
@@ -19,6 +19,7 @@
 #define SESSION_BUCKETS 1024
 #define WORKER_STACK (128u << 10)
 #define WORKER_QUEUE_MAX (8u << 20) /* bytes that wait for a worker */
+#define KICK_MS 5
 
 /* The descriptors of one table that the client may name: its handles. */
 struct handles {
@@ -28,18 +29,31 @@ struct handles {
 	uint64_t *bits;		/* owned */
 };
 
+/* Who reads the channel; lead.c. */
+struct lead {
+	atomic_uint role;	/* a turn, which grows, and enum role */
+	atomic_int tid;		/* of the worker that reads or runs */
+	atomic_bool watched;	/* the main thread looks at role by itself */
+	atomic_uint running;	/* calls queued or under way */
+	struct worker *worker;	/* leader: who got the turn */
+	int err;		/* leader: reading ended with it, -errno */
+};
+
 struct session {
 	int in;				/* owned */
 	int out;			/* owned */
-	int wake;			/* owned eventfd: the session failed */
+	int wake;			/* owned eventfd, for the main thread */
 	const struct server_opts *opts;
-	struct buf buf;			/* bytes of in, not yet dispatched */
-	bool greeted;			/* the client's HELLO came */
-	bool kicking;			/* calls are to be given up */
-	atomic_bool failed;
+	struct buf buf;			/* leader: bytes of in */
+	size_t used;			/* leader: how many are done with */
+	bool greeted;			/* leader: the client's HELLO came */
+	struct lead lead;
+	atomic_int failed;		/* EPROTO or ECONNRESET */
 	atomic_bool ending;		/* calls that still queue are dropped */
+	atomic_bool kicking;		/* calls are to be given up */
 	pthread_mutex_t out_lock;	/* a frame is written whole */
-	unsigned int nworkers;
+	pthread_mutex_t tasks_lock;	/* held to change the lists below, */
+	unsigned int nworkers;		/* and by others to walk them */
 	struct worker *workers[SESSION_BUCKETS];	/* owned, by task */
 	struct worker *leaving;		/* owned; their EXIT has come */
 	atomic_uint *count;		/* owned; calls run, by row */
@@ -53,6 +67,7 @@ struct mail {
 	uint32_t seq;		/* CALL */
 	uint32_t share;		/* SPAWN */
 	struct worker *child;	/* SPAWN */
+	unsigned int turn;	/* 0, or the worker leads afterwards */
 	struct buf body;	/* owned; CALL */
 };
 
@@ -60,8 +75,10 @@ struct worker {
 	struct session *session;
 	struct worker *next;	/* in its bucket or among the leaving */
 	uint32_t task;
-	uint32_t last_seq;	/* dispatcher: of the last CALL */
-	bool called;		/* dispatcher: last_seq is one */
+	uint32_t last_seq;	/* leader: of the last CALL */
+	bool called;		/* leader: last_seq is one */
+	unsigned int wary;	/* leader: calls that it is not to lead */
+	unsigned int caution;	/* leader: and how many next time */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;	/* mail came */
@@ -88,24 +105,78 @@ struct worker {
  * thread. A NULL why ends it without a line.
  */
 void session_fail(struct session *session, uint32_t task, const char *why);
+/* Makes the main thread look around. */
+void session_wake(struct session *session);
 
-/* worker.c; the dispatcher's side. */
+/* frames.c: what frames do; for the leader only. */
+
+/* What is left to do after a frame was taken. */
+enum next {
+	NEXT_TAKE,	/* the next frame */
+	NEXT_READ,	/* there is no whole frame */
+	NEXT_RUN,	/* the request, by the worker that asked */
+	NEXT_AWAY,	/* nothing: another one leads */
+	NEXT_MAIN,	/* the main thread has to lead */
+};
+
+/*
+ * Takes the next frame of session->buf. self is the calling worker, or NULL in
+ * the main thread; its own call comes back in req, decoded.
+ */
+enum next frames_take(struct session *session, struct worker *self,
+		      struct req *req);
+/* EXIT: its number is free at once, its thread goes when its mail is done. */
+int frames_retire(struct session *session, struct worker *worker);
+/* Frees the workers that are done; any thread but theirs. */
+void frames_reap(struct session *session);
+/* Main thread: interrupts what is to be given up; true when it must again. */
+bool frames_kick(struct session *session);
+
+/* lead.c */
+
+/*
+ * Main thread: serves the session until its channel closes (-ECONNRESET), a
+ * rule is broken (-EPROTO), a signal of signals (a signalfd) comes (-EINTR) or
+ * the channel fails (-errno). The main thread leads then, for good.
+ */
+int lead_serve(struct session *session, int signals);
+/* Leader: may worker lead during its next call? Asked once a call. */
+bool lead_may(struct worker *worker);
+/* Leader: the turn goes to worker; for its mail. */
+unsigned int lead_pass(struct session *session, struct worker *worker);
+/* Worker: the mail with this turn is done; leads while nobody else does. */
+void lead_from(struct worker *worker, unsigned int turn);
+
+/* worker.c */
 
 /* A worker without a thread: its mailbox takes frames. NULL: no memory. */
 struct worker *worker_new(struct session *session, uint32_t task);
 /* Frees a worker that is done or never had a thread. */
 void worker_free(struct worker *worker);
 /*
- * Queues mail, which the worker owns then. -ENOBUFS when too much waits: a
- * tracee is blocked in its call, so only a broken client sends that much.
+ * Leader: may more mail be queued? A tracee is blocked in its call, so only a
+ * broken client sends that much.
  */
-int worker_post(struct worker *worker, struct mail *mail);
+bool worker_has_room(struct worker *worker);
+/* Leader: queues mail, which the worker owns then. */
+void worker_post(struct worker *worker, struct mail *mail);
+/* Leader: does it wait for mail, with nothing to do? */
+bool worker_is_idle(struct worker *worker);
 /*
  * Starts the thread of child as a twin made by the calling thread, whose
  * tables it shares or copies; parent is NULL for the root. Returns when the
  * copy is made; 0 or -errno.
  */
 int worker_start(struct worker *child, struct worker *parent, uint32_t share);
+/* worker_start, and the session fails when it does. */
+void worker_spawn(struct worker *parent, struct worker *child, uint32_t share);
+/* Leader: a call of worker is to be run soon. */
+void worker_begin(struct worker *worker);
+/* Decodes a CALL for worker into req; false when the session failed by it. */
+bool worker_decode(struct worker *worker, const struct buf *body,
+		   struct req *req);
+/* The calling worker's: runs a call that has begun, and answers it. */
+void worker_run(struct worker *worker, struct req *req);
 /* Asks that the call seq be given up. */
 void worker_cancel(struct worker *worker, uint32_t seq);
 /*
@@ -114,6 +185,8 @@ void worker_cancel(struct worker *worker, uint32_t seq);
  */
 bool worker_kick(struct worker *worker);
 bool worker_is_done(struct worker *worker);
+/* Interrupts whatever the thread tid is blocked in. */
+void worker_interrupt(pid_t tid);
 /* Installs the handler of the signal that interrupts calls. */
 int worker_init(void);
 

@@ -3,22 +3,22 @@
  *
  * Theory of Operation
  *
- * A worker takes the frames of its task from its mailbox in order, so what the
- * tracee did one after the other is done here one after the other. A SPAWN is
- * mail of the parent: the parent's own thread makes the child's, and the child
- * calls unshare(2) before the parent goes on. So the kernel copies or shares
- * the descriptor table, the working directory, the umask and the credentials
- * exactly as it would have for the tracee. The set of handles goes the same
- * way as the table.
+ * A worker takes the frames of its task from its mailbox in order, or from the
+ * channel while it leads (lead.c), so what the tracee did one after the other
+ * is done here one after the other. A SPAWN is mail of the parent: the parent's
+ * own thread makes the child's, and the child calls unshare(2) before the
+ * parent goes on. So the kernel copies or shares the descriptor table, the
+ * working directory, the umask and the credentials exactly as it would have for
+ * the tracee. The set of handles goes the same way as the table.
  *
  * A call is given up by a signal whose handler does nothing and which does not
  * restart calls. It is sent under worker.lock and only while the worker is
  * inside that very call, so it never reaches a later call; a signal that comes
- * before the kernel is entered has no effect, so the dispatcher sends it again
- * (worker_kick) until the worker has answered.
+ * before the kernel is entered has no effect, so the main thread sends it
+ * again (worker_kick) until the worker has answered.
  *
- * Who frees a worker: the dispatcher, after its thread has set done as the
- * last thing that it does with it.
+ * Who frees a worker: the leader or the main thread, after its thread has set
+ * done as the last thing that it does with it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -38,6 +38,11 @@
 static void on_cancel(int sig)
 {
 	(void)sig;
+}
+
+void worker_interrupt(pid_t tid)
+{
+	syscall(SYS_tgkill, getpid(), tid, SIG_CANCEL);
 }
 
 int worker_init(void)
@@ -92,29 +97,47 @@ static size_t mail_size(const struct mail *mail)
 	return sizeof(*mail) + mail->body.len;
 }
 
-int worker_post(struct worker *worker, struct mail *mail)
+bool worker_has_room(struct worker *worker)
 {
-	int err = 0;
+	bool room;
 
+	pthread_mutex_lock(&worker->lock);
+	room = worker->queued < WORKER_QUEUE_MAX;
+	pthread_mutex_unlock(&worker->lock);
+	return room;
+}
+
+void worker_post(struct worker *worker, struct mail *mail)
+{
 	mail->next = NULL;
 	pthread_mutex_lock(&worker->lock);
-	if (worker->queued >= WORKER_QUEUE_MAX && mail->type != MSG_EXIT) {
-		err = -ENOBUFS;
-	} else {
-		if (worker->tail)
-			worker->tail->next = mail;
-		else
-			worker->head = mail;
-		worker->tail = mail;
-		worker->queued += mail_size(mail);
-		if (mail->type == MSG_CALL)
-			worker->calls++;
-		if (mail->type == MSG_EXIT)
-			worker->exiting = true;
-		pthread_cond_broadcast(&worker->changed);
-	}
+	if (worker->tail)
+		worker->tail->next = mail;
+	else
+		worker->head = mail;
+	worker->tail = mail;
+	worker->queued += mail_size(mail);
+	if (mail->type == MSG_EXIT)
+		worker->exiting = true;
+	pthread_cond_signal(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
-	return err;
+}
+
+void worker_begin(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->calls++;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+bool worker_is_idle(struct worker *worker)
+{
+	bool idle;
+
+	pthread_mutex_lock(&worker->lock);
+	idle = worker->tid && !worker->calls && !worker->head;
+	pthread_mutex_unlock(&worker->lock);
+	return idle;
 }
 
 static struct mail *next_mail(struct worker *worker)
@@ -179,29 +202,37 @@ static void answer(struct worker *worker, const struct req *req)
 		session_fail(session, worker->task, NULL);
 }
 
-static void do_call(struct worker *worker, const struct mail *mail)
+bool worker_decode(struct worker *worker, const struct buf *body,
+		   struct req *req)
 {
-	struct req req = { .ret = -EINTR };
 	const char *why = "malformed call";
 	int err;
 
 	arena_reset(&worker->arena);
-	err = wire_get_call(mail->body.data, mail->body.len, &req,
-			    &worker->arena, &why);
-	if (err == -ENOMEM) {
-		session_fail(worker->session, worker->task, "no memory");
-		return;
-	}
-	if (err) {
-		session_fail(worker->session, worker->task, why);
-		return;
-	}
-	if (enter_call(worker, mail->seq))
-		run_request(worker, &req);
+	err = wire_get_call(body->data, body->len, req, &worker->arena, &why);
+	if (err)
+		session_fail(worker->session, worker->task,
+			     err == -ENOMEM ? "no memory" : why);
+	return !err;
+}
+
+void worker_run(struct worker *worker, struct req *req)
+{
+	if (enter_call(worker, req->seq))
+		run_request(worker, req);
 	else
-		req.ret = -EINTR;
-	if (leave_call(worker, mail->seq))
-		answer(worker, &req);
+		req->ret = -EINTR;
+	worker->session->lead.running--;
+	if (leave_call(worker, req->seq))
+		answer(worker, req);
+}
+
+static void do_call(struct worker *worker, const struct mail *mail)
+{
+	struct req req;
+
+	if (worker_decode(worker, &mail->body, &req))
+		worker_run(worker, &req);
 }
 
 /*
@@ -214,6 +245,13 @@ struct birth {
 	int err;
 };
 
+static void set_tid(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->tid = gettid();
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static void set_done(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -221,16 +259,16 @@ static void set_done(struct worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-static void do_spawn(struct worker *worker, const struct mail *mail)
+void worker_spawn(struct worker *parent, struct worker *child, uint32_t share)
 {
-	int err = worker_start(mail->child, worker, mail->share);
+	int err = worker_start(child, parent, share);
 
 	if (!err)
 		return;
-	log_err("task %u: cannot make a worker for task %u: %s", worker->task,
-		mail->child->task, strerror(-err));
-	session_fail(worker->session, worker->task, "out of resources");
-	set_done(mail->child);
+	log_err("session: cannot make a worker for task %u: %s", child->task,
+		strerror(-err));
+	session_fail(child->session, child->task, "out of resources");
+	set_done(child);
 }
 
 static int make_tables(const struct worker *worker)
@@ -249,11 +287,12 @@ static void *worker_main(void *arg)
 	struct birth *birth = arg;
 	struct worker *worker = birth->worker;
 	struct mail *mail;
+	unsigned int turn;
 	enum msg type;
 	int err;
 
 	err = make_tables(worker);
-	worker->tid = gettid();
+	set_tid(worker);
 	birth->err = err;
 	sem_post(&birth->made);
 	if (err)
@@ -262,10 +301,13 @@ static void *worker_main(void *arg)
 		mail = next_mail(worker);
 		type = mail->type;
 		if (type == MSG_SPAWN)
-			do_spawn(worker, mail);
+			worker_spawn(worker, mail->child, mail->share);
 		else if (type == MSG_CALL && !worker->session->ending)
 			do_call(worker, mail);
+		turn = mail->turn;
 		mail_free(mail);
+		if (turn)
+			lead_from(worker, turn);
 	} while (type != MSG_EXIT);
 	handles_drop(worker->handles);
 	set_done(worker);
@@ -322,7 +364,7 @@ bool worker_kick(struct worker *worker)
 	again = worker->cancel || worker->exiting;
 	if (worker->busy && (worker->exiting || (worker->cancel &&
 	    worker->cancel_seq == worker->busy_seq)))
-		syscall(SYS_tgkill, getpid(), worker->tid, SIG_CANCEL);
+		worker_interrupt(worker->tid);
 	pthread_mutex_unlock(&worker->lock);
 	return again;
 }
