@@ -258,6 +258,17 @@ static int check_above(int dir, const char *text, unsigned int depth,
 	return err;
 }
 
+/* Others' look-ups below /proc/PID/net take the entry that fd has away. */
+static void strip_deleted(char *text)
+{
+	static const char suffix[] = " (deleted)";
+	size_t len = strlen(text);
+
+	if (len > sizeof(suffix) - 1 &&
+	    !strcmp(text + len - (sizeof(suffix) - 1), suffix))
+		text[len - (sizeof(suffix) - 1)] = '\0';
+}
+
 /* May the client have what fd stands for? 0 or -EACCES. */
 static int check(int fd, const char *asked, bool stat_only)
 {
@@ -269,6 +280,7 @@ static int check(int fd, const char *asked, bool stat_only)
 		return 0;
 	if (name_of(fd, text, sizeof(text)))
 		return -EACCES;
+	strip_deleted(text);
 	dir = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) {
 		dir = parent_of(fd, text);

@@ -173,6 +173,15 @@ void placeholder_put(struct run *run, struct tracee *t)
 	go(t);
 }
 
+void placeholder_give(struct run *run, struct tracee *t, int fd)
+{
+	t->placeholder = fd;
+	t->state = T_PLACING;
+	tracee_places(run, t, true);
+	t->then = NULL;
+	go(t);
+}
+
 static void placed(struct run *run, struct tracee *t, int fd)
 {
 	int handle = t->new_handle;
@@ -182,7 +191,7 @@ static void placed(struct run *run, struct tracee *t, int fd)
 	t->new_handle = -1;
 	t->state = T_RUNNING;
 	tracee_places(run, t, false);
-	if (files_set(t->files, fd, handle, t->remote)) {
+	if (t->remote && files_set(t->files, fd, handle, t->remote)) {
 		log_err("out of memory: descriptor %d is lost", fd);
 		tell_close(run, t, handle);
 	}
@@ -212,7 +221,7 @@ static void answer(struct run *run, struct tracee *t, uint64_t id)
 	int fd;
 
 	fd = 0;
-	if (run->fds_high) {
+	if (run->fds_high && t->remote) {
 		fd = files_lowest(t->files, t->pid, FDS_HIGH);
 		add.newfd = (uint32_t)fd;
 		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;

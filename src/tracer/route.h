@@ -7,7 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum side { SIDE_LOCAL, SIDE_REMOTE, SIDE_DENY, SIDE_MISSING };
+enum side {
+	SIDE_LOCAL,
+	SIDE_REMOTE,
+	SIDE_DENY,
+	SIDE_MISSING,
+	SIDE_OURS, /* of no rule: below /proc of the tree (proc.h) */
+};
 
 struct route {
 	enum side side;

@@ -384,6 +384,10 @@ int run_main(int argc, char **argv)
 		log_err("--filter: %s", err);
 		return 125;
 	}
+	if (proc_init(&run)) {
+		log_err("/proc cannot be opened: %s; mount it", strerror(errno));
+		return 125;
+	}
 	if (connect_server(&run, &set) || greet(&run) ||
 	    root_context(&run, &set))
 		return 125;

@@ -198,48 +198,73 @@ void forward(struct run *run, struct tracee *t)
 		forward_now(run, t);
 }
 
-/* The remote descriptor that a name below /proc/self/fd means, or NULL. */
-static struct entry *named_fd(const struct tracee *t, const char *name,
-			      const char **rest)
+/* Puts another name in for the program's path. */
+static int rename_path(struct tracee *t, struct value *v, const char *name)
 {
-	char own[32];
-	const char *const dirs[] = { "/proc/self/fd/", "/proc/thread-self/fd/",
-				     "/dev/fd/", own };
-	static const char *const std[] = { "/dev/stdin", "/dev/stdout",
-					   "/dev/stderr" };
-
-	for (int fd = 0; fd < 3; fd++) {
-		*rest = "";
-		if (!strcmp(name, std[fd]))
-			return files_get(t->files, fd);
-	}
-	snprintf(own, sizeof(own), "/proc/%d/fd/", t->tgid);
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
-		size_t len = strlen(dirs[i]);
-		char *end;
-		long fd;
-
-		if (strncmp(name, dirs[i], len))
-			continue;
-		fd = strtol(name + len, &end, 10);
-		*rest = end;
-		return *end && *end != '/' ? NULL : files_get(t->files, fd);
-	}
-	return NULL;
-}
-
-/* Such a name as the server knows it: by the handle. */
-static int name_handle(struct tracee *t, const struct entry *e,
-		       const char *rest, struct value *v)
-{
-	size_t size = strlen(rest) + 32;
-
-	v->data = arena_alloc(&t->arena, size);
+	v->len = strlen(name);
+	v->data = arena_alloc(&t->arena, v->len + 1);
 	if (!v->data)
 		return -ENOMEM;
-	v->len = (size_t)snprintf((char *)v->data, size, "/proc/self/fd/%d%s",
-				  e->handle, rest);
+	memcpy(v->data, name, v->len + 1);
 	return 0;
+}
+
+/* Does the call take a link at the end of its path for what it is? */
+static bool takes_link(const struct tracee *t)
+{
+	uint64_t flags = t->arg[2];
+
+	if (t->call->ret != RET_FD || t->call->arg[1].kind != ARG_PATH)
+		return !call_follows(t->call, t->arg);
+	if (t->call->arg[2].kind == ARG_STRUCT_IN &&
+	    memory_read(t->pid, t->arg[2], &flags, sizeof(flags)))
+		flags = 0;
+	return flags & O_NOFOLLOW ||
+	       (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+}
+
+#define NAMES_MAX 8
+
+/*
+ * The side of name, which may lead below /proc of the tree. literal: it is
+ * what the program wrote.
+ */
+static enum side name_side(struct run *run, struct tracee *t, struct value *v,
+			   bool literal, char *name, int *err)
+{
+	bool follow = !takes_link(t) || (v->len && v->data[v->len - 1] == '/');
+	bool other = t->fs->ours && !literal;
+	const struct route *rule = NULL;
+	enum side side = SIDE_REMOTE;
+	char mapped[PATH_MAX];
+
+	for (int i = 0; i < NAMES_MAX; i++) {
+		side = routes_side(&run->routes, name, mapped, &rule);
+		if (rule && !rule->builtin)
+			break;
+		switch (proc_path(run, t, name, literal, follow)) {
+		case PROC_NONE:
+			goto out;
+		case PROC_SELF:
+			return SIDE_LOCAL;
+		case PROC_OURS:
+			return SIDE_OURS;
+		case PROC_THERE:
+			*err = rename_path(t, v, t->place->path);
+			return SIDE_REMOTE;
+		case PROC_GONE:
+			return SIDE_MISSING;
+		case PROC_ELSEWHERE:
+			literal = false;
+			other = true;
+			break;
+		}
+	}
+out:
+	if (other || (rule && rule->to) ||
+	    routes_pass_map(&run->routes, (char *)v->data))
+		*err = rename_path(t, v, mapped);
+	return side;
 }
 
 /* The side of one path argument; name gets its normalised absolute name. */
@@ -247,12 +272,9 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 			   struct value *v, char *name, int *err)
 {
 	bool at = i > 0 && t->call->arg[i - 1].kind == ARG_DIRFD;
-	const struct route *rule;
-	char mapped[PATH_MAX];
+	char proc[PATH_MAX];
 	const char *base = "/";
 	struct entry *e;
-	const char *rest;
-	enum side side;
 	int32_t dirfd;
 
 	if (v->data[0] != '/') {
@@ -266,6 +288,8 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 			if (!e->remote->path)
 				return SIDE_REMOTE;
 			base = e->remote->path;
+		} else if (v->len && proc_base(run, t, dirfd, proc)) {
+			base = proc;
 		} else {
 			return SIDE_LOCAL;
 		}
@@ -273,24 +297,7 @@ static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	*err = routes_normalise(base, (char *)v->data, name);
 	if (*err)
 		return SIDE_REMOTE;
-	e = named_fd(t, name, &rest);
-	if (e) {
-		*err = name_handle(t, e, rest, v);
-		return SIDE_REMOTE;
-	}
-	side = routes_side(&run->routes, name, mapped, &rule);
-	if (side == SIDE_REMOTE &&
-	    ((rule && rule->to) ||
-	     routes_pass_map(&run->routes, (char *)v->data))) {
-		v->data = arena_alloc(&t->arena, strlen(mapped) + 1);
-		if (!v->data) {
-			*err = -ENOMEM;
-			return side;
-		}
-		v->len = strlen(mapped);
-		memcpy(v->data, mapped, v->len + 1);
-	}
-	return side;
+	return name_side(run, t, v, v->data[0] == '/', name, err);
 }
 
 /* ---- strict rules: what links on the server lead to ---- */
@@ -332,16 +339,6 @@ static void resolved(struct run *run, struct tracee *t)
 	resolve_next(run, t);
 }
 
-static bool opens_link(const struct tracee *t)
-{
-	uint64_t flags = t->arg[2];
-
-	if (strcmp(t->call->name, "openat"))
-		return !call_follows(t->call, t->arg);
-	return flags & O_NOFOLLOW ||
-	       (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-}
-
 static void resolve_next(struct run *run, struct tracee *t)
 {
 	const struct arg *arg = t->call->arg;
@@ -362,7 +359,7 @@ static void resolve_next(struct run *run, struct tracee *t)
 	t->req = (struct req){ .call = call_by_name("rsc_resolve") };
 	t->req.val[0].num = (uint64_t)(e ? e->handle : AT_FDCWD);
 	t->req.val[1] = t->asked->val[i];
-	t->req.val[2].num = opens_link(t) ? AT_SYMLINK_NOFOLLOW : 0;
+	t->req.val[2].num = takes_link(t) ? AT_SYMLINK_NOFOLLOW : 0;
 	t->req.val[3].num = 1;
 	t->req.val[3].len = PATH_MAX;
 	t->req.val[4].num = PATH_MAX;
@@ -446,6 +443,8 @@ void by_path(struct run *run, struct tracee *t)
 		let_go_then(run, t, t->if_local);
 	else if (side == SIDE_LOCAL)
 		let_go(run, t);
+	else if (side == SIDE_OURS)
+		(t->if_ours ? t->if_ours : proc_run)(run, t);
 	else if (side == SIDE_DENY)
 		finish_skip(run, t, -EACCES);
 	else if (side == SIDE_MISSING)
@@ -545,6 +544,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->more = false;
 	t->size_left = UINT64_MAX;
 	t->if_local = NULL;
+	t->if_ours = NULL;
 	t->if_remote = NULL;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	print_begin(run, t);

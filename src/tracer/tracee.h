@@ -31,6 +31,7 @@
 #include "tracer/files.h"
 #include "tracer/place.h"
 #include "tracer/print.h"
+#include "tracer/proc.h"
 #include "tracer/route.h"
 
 struct run;
@@ -57,10 +58,18 @@ struct kept {
 struct fs {
 	unsigned int refs;
 	bool remote;		/* the working directory is the server's */
+	bool ours;		/* it is below /proc of the tree, and remote */
 	char cwd[PATH_MAX];	/* its name, when remote */
 };
 
 typedef void (*then_fn)(struct run *run, struct tracee *t);
+
+/* Where a call goes that the tracer makes: below /proc of the tree. */
+struct proc_place {
+	const char *path;	/* below run->proc.fd, or on the wire */
+	const char *link;	/* what a link says, or NULL: what it says */
+	struct tracee *who;	/* whose directory it is in; NULL: a dead one's */
+};
 
 struct tracee {
 	UT_hash_handle by_pid;
@@ -81,12 +90,14 @@ struct tracee {
 	struct timespec start;
 	char path[PATH_MAX];	/* normalised name of the call's first path */
 	size_t path_len;	/* of the path as the program wrote it */
+	struct proc_place *place;/* in the arena; of a call that proc_run() makes */
 	struct files *files;
 	struct fs *fs;
 	uint64_t loader_lo;	/* text of PT_INTERP */
 	uint64_t loader_hi;
 	int new_handle;		/* opened, its placeholder not yet there */
 	then_fn if_local;	/* at the exit stop of a local call, or NULL */
+	then_fn if_ours;	/* instead of proc_run() */
 	then_fn if_remote;	/* at the reply, instead of the usual end */
 	struct req *asked;	/* in the arena: the call while its paths are resolved */
 	unsigned int path_arg;	/* the path under way */
@@ -144,6 +155,7 @@ struct run {
 	unsigned int placing;		/* who waits for a placeholder */
 	unsigned int outstanding;	/* replies that will come */
 	struct routes routes;
+	struct proc proc;
 	bool *selected;			/* owned, by wire id */
 	struct stats *stats;		/* owned, by wire id */
 	uint64_t stops;
@@ -223,6 +235,8 @@ int placeholder_take(struct run *run, pid_t pid);
  * the kernel put a placeholder at the lowest free number.
  */
 void placeholder_put(struct run *run, struct tracee *t);
+/* The same for a local descriptor, which is owned from then on. */
+void placeholder_give(struct run *run, struct tracee *t, int fd);
 /* Closes the handle for which nothing stands yet, if there is one. */
 void placeholder_drop(struct run *run, struct tracee *t);
 /* A stop of a tracee that is placing; false when it is an ordinary one. */

@@ -1,0 +1,506 @@
+/*
+ * The program's own processes below /proc.
+ *
+ * Theory of Operation. A path call asks proc_path() before the routes. A name
+ * below the directory of a process of the tree is taken apart there: links
+ * that lead to the server (cwd, root, a remote descriptor) are replaced by
+ * what they lead to, what is the same for all processes of a machine (mounts,
+ * net) is asked of the server, and the rest is a file of this kernel, under
+ * the tree's own numbers. The tracer makes calls on those itself and hands an
+ * opened file over as a placeholder is; so it does not matter how the name was
+ * spelled, or whether a /proc of those numbers is mounted anywhere.
+ */
+#include "tracer/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "tracer/tracee.h"
+
+/* A name below the directory of a process, taken apart. */
+struct part {
+	pid_t number;	    /* the process, or the thread after task/ */
+	struct tracee *who; /* NULL: it is dead */
+	char dir[64];	    /* "N" or "N/task/N" */
+	char name[64];	    /* what comes first in it, or "" */
+	const char *rest;   /* after that, without the slash */
+};
+
+int proc_init(struct run *run)
+{
+	struct stat st;
+
+	run->proc.fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (run->proc.fd < 0 || fstat(run->proc.fd, &st))
+		return -errno;
+	run->proc.dev = st.st_dev;
+	return 0;
+}
+
+pid_t proc_number(struct run *run, struct tracee *t)
+{
+	(void)run;
+	return t->pid;
+}
+
+static struct tracee *find(struct run *run, pid_t number)
+{
+	return tracee_find(run, number);
+}
+
+int proc_read(const struct run *run, const char *path, struct buf *text)
+{
+	ssize_t n;
+	int err = 0;
+	int fd;
+
+	fd = openat(run->proc.fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	do {
+		err = buf_reserve(text, 4096);
+		n = err ? 0 : read(fd, text->data + text->len, 4095);
+		if (n > 0)
+			text->len += (size_t)n;
+	} while (n > 0);
+	if (n < 0)
+		err = -errno;
+	if (!err)
+		text->data[text->len] = 0;
+	close(fd);
+	return err;
+}
+
+/* A dead child of the tree that nobody has waited for. */
+static bool is_zombie(struct run *run, pid_t number)
+{
+	struct buf text = { 0 };
+	bool zombie = false;
+	char name[32];
+	char *end;
+	int parent;
+
+	snprintf(name, sizeof(name), "%d/stat", number);
+	if (!proc_read(run, name, &text)) {
+		end = strrchr((char *)text.data, ')');
+		zombie = end && sscanf(end, ") Z %d", &parent) == 1 &&
+			 find(run, parent);
+	}
+	buf_free(&text);
+	return zombie;
+}
+
+bool proc_has(struct run *run, pid_t number)
+{
+	return find(run, number) || is_zombie(run, number);
+}
+
+bool proc_base(struct run *run, struct tracee *t, int fd, char *base)
+{
+	char name[64];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->pid, fd);
+	if (fd < 0 || stat(name, &st) || st.st_dev != run->proc.dev ||
+	    !S_ISDIR(st.st_mode))
+		return false;
+	n = readlink(name, base, PATH_MAX - 1);
+	if (n < 0)
+		return false;
+	base[n] = 0;
+	return !strncmp(base, "/proc/", 6);
+}
+
+/* ---- taking a name apart ---- */
+
+/* The part of path up to the next slash; path goes behind it. */
+static bool next_part(const char **path, char *part, size_t size)
+{
+	size_t len = strcspn(*path, "/");
+
+	if (len >= size)
+		return false;
+	memcpy(part, *path, len);
+	part[len] = 0;
+	*path += len + ((*path)[len] == '/');
+	return true;
+}
+
+/* The number that a directory of /proc is called, or 0. */
+static pid_t to_number(const char *text)
+{
+	char *end;
+	long n;
+
+	if (text[0] < '1' || text[0] > '9')
+		return 0;
+	n = strtol(text, &end, 10);
+	return *end || n > INT_MAX ? 0 : (pid_t)n;
+}
+
+/* The other names of what lies below /proc/self/fd. */
+static void other_names(char *name)
+{
+	static const struct {
+		const char *from;
+		const char *to;
+	} names[] = {
+		{ "/dev/stdin", "/proc/self/fd/0" },
+		{ "/dev/stdout", "/proc/self/fd/1" },
+		{ "/dev/stderr", "/proc/self/fd/2" },
+		{ "/dev/fd", "/proc/self/fd" },
+	};
+	char to[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strlen(names[i].from);
+
+		if (strncmp(name, names[i].from, len) ||
+		    (name[len] && name[len] != '/'))
+			continue;
+		if (snprintf(to, sizeof(to), "%s%s", names[i].to, name + len) <
+		    (int)sizeof(to))
+			strcpy(name, to);
+		return;
+	}
+}
+
+/* The number of t's process. */
+static pid_t own_number(struct run *run, struct tracee *t)
+{
+	struct tracee *leader = tracee_find(run, t->tgid);
+
+	return proc_number(run, leader ? leader : t);
+}
+
+static bool take_apart(struct run *run, struct tracee *t, const char *name,
+		       struct part *p)
+{
+	struct tracee *thread = NULL;
+	const char *at;
+
+	if (strncmp(name, "/proc/", 6))
+		return false;
+	p->rest = name + 6;
+	if (!next_part(&p->rest, p->name, sizeof(p->name)))
+		return false;
+	p->number = to_number(p->name);
+	if (!strcmp(p->name, "thread-self"))
+		thread = t;
+	if (thread || !strcmp(p->name, "self"))
+		p->number = own_number(run, t);
+	else if (!p->number || !proc_has(run, p->number))
+		return false;
+	p->who = find(run, p->number);
+	at = p->rest;
+	if (!thread && next_part(&at, p->name, sizeof(p->name)) &&
+	    !strcmp(p->name, "task") && next_part(&at, p->name, 16)) {
+		thread = find(run, to_number(p->name));
+		if (thread)
+			p->rest = at;
+	}
+	if (thread) {
+		p->who = thread;
+		snprintf(p->dir, sizeof(p->dir), "%d/task/%d", p->number,
+			 proc_number(run, thread));
+		p->number = proc_number(run, thread);
+	} else {
+		snprintf(p->dir, sizeof(p->dir), "%d", p->number);
+	}
+	return next_part(&p->rest, p->name, sizeof(p->name));
+}
+
+/* ---- what is below the directory of a process ---- */
+
+/* The place is for proc_run(); link is what it says when it is read. */
+static enum proc_side ours(struct tracee *t, const struct part *p,
+			   const char *link)
+{
+	size_t size = sizeof(p->dir) + sizeof(p->name) + strlen(p->rest) + 3;
+	struct proc_place *place = arena_alloc(&t->arena, sizeof(*place));
+	char *path = arena_alloc(&t->arena, size);
+
+	if (!place || !path)
+		return PROC_GONE;
+	snprintf(path, size, "%s%s%s%s%s", p->dir, *p->name ? "/" : "", p->name,
+		 *p->rest ? "/" : "", p->rest);
+	place->path = path;
+	place->link = link;
+	place->who = p->who;
+	t->place = place;
+	return PROC_OURS;
+}
+
+/* /proc/self itself, which is a link. */
+static enum proc_side self_link(struct run *run, struct tracee *t,
+				const char *name)
+{
+	struct part p = { .who = t, .rest = "" };
+	char *link = arena_alloc(&t->arena, 64);
+	pid_t number = own_number(run, t);
+
+	if (!link)
+		return PROC_GONE;
+	snprintf(p.dir, sizeof(p.dir), "%.63s", name);
+	if (!strcmp(name, "self"))
+		snprintf(link, 64, "%d", number);
+	else
+		snprintf(link, 64, "%d/task/%d", number, proc_number(run, t));
+	return ours(t, &p, link);
+}
+
+/* text is base and rest below it; false when it is too long. */
+static bool join(char text[PATH_MAX], const char *base, const char *rest)
+{
+	return snprintf(text, PATH_MAX, "%s%s%s", base, *rest ? "/" : "",
+			rest) < PATH_MAX;
+}
+
+/* name becomes that of rest below base. */
+static enum proc_side elsewhere(char *name, const char *base, const char *rest)
+{
+	char text[PATH_MAX];
+
+	if (!join(text, base, rest))
+		return PROC_GONE;
+	strcpy(name, text);
+	return PROC_ELSEWHERE;
+}
+
+/* The server knows rest below base. */
+static enum proc_side there(struct tracee *t, const char *base,
+			    const char *rest)
+{
+	struct proc_place *place = arena_alloc(&t->arena, sizeof(*place));
+	char *path = arena_alloc(&t->arena, PATH_MAX);
+
+	if (!place || !path || !join(path, base, rest))
+		return PROC_GONE;
+	place->path = path;
+	t->place = place;
+	return PROC_THERE;
+}
+
+static enum proc_side below_cwd(struct tracee *t, const struct part *p,
+				char *name, bool follow)
+{
+	if (!p->who || !p->who->fs || !p->who->fs->remote)
+		return ours(t, p, NULL);
+	if (!follow)
+		return ours(t, p, p->who->fs->cwd);
+	return elsewhere(name, p->who->fs->cwd, p->rest);
+}
+
+static enum proc_side below_root(struct tracee *t, const struct part *p,
+				 char *name, bool follow)
+{
+	if (!follow)
+		return ours(t, p, NULL);
+	return *p->rest ? elsewhere(name, "", p->rest) :
+			  elsewhere(name, "/", "");
+}
+
+/* A descriptor, which may stand for one of the server's. */
+static enum proc_side below_fd(struct tracee *t, const struct part *p,
+			       char *name, bool literal, bool follow)
+{
+	const char *rest = p->rest;
+	struct entry *e;
+	char number[16];
+	char base[32];
+
+	if (!*rest || !next_part(&rest, number, sizeof(number)))
+		return ours(t, p, NULL);
+	follow = follow || *rest;
+	e = p->who && p->who->files ? files_get(p->who->files, atoi(number)) :
+				      NULL;
+	if (!e)
+		return literal && follow && p->who && p->who->tgid == t->tgid ?
+			       PROC_SELF :
+			       ours(t, p, NULL);
+	if (p->who->files == t->files) {
+		snprintf(base, sizeof(base), "/proc/self/fd/%d", e->handle);
+		if (e->remote->path && follow)
+			elsewhere(name, e->remote->path, rest);
+		return there(t, base, rest);
+	}
+	if (!e->remote->path)
+		return PROC_GONE;
+	if (!follow)
+		return ours(t, p, e->remote->path);
+	return elsewhere(name, e->remote->path, rest);
+}
+
+enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
+			 bool literal, bool follow)
+{
+	char text[PATH_MAX];
+	struct part p;
+
+	strcpy(text, name);
+	other_names(text);
+	/* Numbers are the tree's: the kernel's own /proc may have others. */
+	literal = literal && (!strncmp(text, "/proc/self/", 11) ||
+			      !strncmp(text, "/proc/thread-self/", 18));
+	if (!follow &&
+	    (!strcmp(text, "/proc/self") || !strcmp(text, "/proc/thread-self")))
+		return self_link(run, t, text + strlen("/proc/"));
+	if (!take_apart(run, t, text, &p))
+		return PROC_NONE;
+	if (!strcmp(p.name, "cwd"))
+		return below_cwd(t, &p, name, follow || *p.rest);
+	if (!strcmp(p.name, "root"))
+		return below_root(t, &p, name, follow || *p.rest);
+	if (!strcmp(p.name, "fd"))
+		return below_fd(t, &p, name, literal, follow);
+	if (!strcmp(p.name, "net"))
+		return there(t, "/proc/net", p.rest);
+	if (!strcmp(p.name, "mounts") && !*p.rest)
+		return there(t, "/proc/mounts", "");
+	return ours(t, &p, NULL);
+}
+
+/* ---- calls on what is ours ---- */
+
+static int64_t open_file(struct run *run, struct tracee *t)
+{
+	const struct proc_place *place = t->place;
+	const struct open_how *asked = (const void *)t->req.val[2].data;
+	struct open_how how = { 0 };
+	long fd;
+
+	if (!strcmp(t->call->name, "openat2")) {
+		if (!asked)
+			return -EFAULT;
+		how = *asked;
+		how.resolve &= ~(uint64_t)(RESOLVE_BENEATH | RESOLVE_IN_ROOT);
+	} else {
+		how.flags = (uint32_t)t->arg[2];
+	}
+	how.flags |= O_CLOEXEC | O_NOCTTY;
+	if (how.flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	fd = syscall(SYS_openat2, run->proc.fd, place->path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+static int64_t say_link(struct tracee *t, const char *link)
+{
+	struct value *v = &t->req.val[2];
+	size_t len = strlen(link);
+
+	if ((int32_t)t->arg[3] <= 0)
+		return -EINVAL;
+	v->data = (uint8_t *)(uintptr_t)link;
+	v->len = len < v->len ? len : v->len;
+	return (int64_t)v->len;
+}
+
+/* The registers of the call as the tracer makes it; 0 or -errno. */
+static int our_args(struct run *run, struct tracee *t, uint64_t reg[CALL_ARGS])
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		const struct arg *arg = &t->call->arg[i];
+		struct value *v = &t->req.val[i];
+		char *path;
+
+		reg[i] = v->num;
+		switch ((enum arg_kind)arg->kind) {
+		case ARG_PATH:
+			path = arena_alloc(&t->arena, PATH_MAX);
+			if (!path)
+				return -ENOMEM;
+			snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s",
+				 run->proc.fd, t->place->path);
+			reg[i] = (uintptr_t)path;
+			break;
+		case ARG_OUT:
+		case ARG_OUT_ALL:
+		case ARG_STRUCT_OUT:
+			if (!v->num)
+				break;
+			v->data = arena_alloc(&t->arena, v->len + 1);
+			if (!v->data)
+				return -ENOMEM;
+			reg[i] = (uintptr_t)v->data;
+			break;
+		case ARG_STR:
+		case ARG_IN:
+		case ARG_STRUCT_IN:
+		case ARG_STRUCT_INOUT:
+			reg[i] = (uintptr_t)v->data;
+			break;
+		case ARG_FD:
+		case ARG_PTR:
+		case ARG_IOV_IN:
+		case ARG_IOV_OUT:
+			return -ENOSYS;
+		default:
+			break;
+		}
+	}
+	return 0;
+}
+
+static int64_t make_call(struct run *run, struct tracee *t)
+{
+	uint64_t reg[CALL_ARGS];
+	long ret;
+	int err;
+
+	err = our_args(run, t, reg);
+	if (err)
+		return err;
+	ret = syscall(call_nr(t->call), reg[0], reg[1], reg[2], reg[3], reg[4],
+		      reg[5]);
+	if (ret < 0)
+		return -errno;
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (t->call->arg[i].kind == ARG_OUT &&
+		    (size_t)ret < t->req.val[i].len)
+			t->req.val[i].len = (size_t)ret;
+	return ret;
+}
+
+int proc_is_dir(struct run *run, struct tracee *t)
+{
+	struct stat st;
+
+	if (fstatat(run->proc.fd, t->place->path, &st, 0))
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+void proc_run(struct run *run, struct tracee *t)
+{
+	int64_t ret;
+	int err;
+
+	ret = fetch(t);
+	if (!ret && t->call->ret == RET_FD) {
+		ret = open_file(run, t);
+		if (ret >= 0) {
+			placeholder_give(run, t, (int)ret);
+			return;
+		}
+	} else if (!ret) {
+		if (t->place->link && !strcmp(t->call->name, "readlinkat"))
+			ret = say_link(t, t->place->link);
+		else
+			ret = make_call(run, t);
+		t->req.ret = ret;
+		err = store(t);
+		ret = err ? err : ret;
+	}
+	finish_skip(run, t, ret);
+}
