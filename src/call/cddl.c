@@ -43,6 +43,8 @@ static const char head[] =
 	"handle = 0..%d ; a descriptor of the task on the server\n"
 	"object = 0..%u / %u..%u ; kind: file, directory, pipe, socket,"
 	" other; +%u: can be polled\n"
+	"device = u64 ; stat(2): descriptors with the same device and inode\n"
+	"inode = u64 ; are of the same file\n"
 	"\n"
 	"i32 = -2147483648..2147483647\n"
 	"i64 = -9223372036854775808..9223372036854775807\n"
@@ -163,7 +165,8 @@ static void print_row(const struct call *call)
 	for (unsigned int i = 0; i < n; i++)
 		print_arg(&call->arg[i]);
 	printf("]\nreply-%s = failure / [2, task, seq, %s", call->name,
-	       call->ret == RET_FD ? "handle, object" : "result");
+	       call->ret == RET_FD ? "handle, object, device, inode" :
+				     "result");
 	for (unsigned int i = 0; i < n; i++)
 		print_out(&call->arg[i]);
 	printf("]\n");

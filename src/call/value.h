@@ -44,6 +44,8 @@ struct req {
 	struct value val[CALL_ARGS];
 	int64_t ret;	 /* result, or -errno */
 	uint32_t object; /* RET_FD, ret >= 0: enum object and its bit */
+	uint64_t dev;	 /* and which one it is: stat(2) */
+	uint64_t ino;
 };
 
 #endif

@@ -196,7 +196,7 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 
 	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
-	begin(&o, buf, &mark, 4 + object + outs);
+	begin(&o, buf, &mark, 4 + (object ? 3 : 0) + outs);
 	out_uint(&o, MSG_REPLY);
 	out_uint(&o, req->task);
 	out_uint(&o, req->seq);
@@ -204,8 +204,11 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 		out_uint(&o, flags_to_wire(FL_OPEN, (uint64_t)req->ret));
 	else
 		out_int(&o, req->ret);
-	if (object)
+	if (object) {
 		out_uint(&o, req->object);
+		out_uint(&o, req->dev);
+		out_uint(&o, req->ino);
+	}
 	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
 		const struct arg *arg = &req->call->arg[i];
 		const struct value *v = &req->val[i];
@@ -553,7 +556,8 @@ static bool get_object(struct cursor *c, struct req *req)
 	if ((v & ~(uint64_t)OBJECT_POLLABLE) >= OBJECT_KINDS)
 		return cursor_fail(c, "an object of unknown kind");
 	req->object = (uint32_t)v;
-	return true;
+	return cursor_uint(c, UINT64_MAX, &req->dev) &&
+	       cursor_uint(c, UINT64_MAX, &req->ino);
 }
 
 static bool get_out(struct cursor *c, struct req *req, unsigned int i,
@@ -605,7 +609,7 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += is_out(&req->call->arg[i]);
 	object = ok && req->ret >= 0 && req->call->ret == RET_FD;
-	if (ok && items != 4 + object + outs)
+	if (ok && items != 4 + (object ? 3 : 0) + outs)
 		ok = cursor_fail(&c, "a reply of the wrong length");
 	if (ok && object)
 		ok = get_object(&c, req);

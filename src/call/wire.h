@@ -5,8 +5,9 @@
  * Every message is an array whose first item is its enum msg:
  *   HELLO  [0, "rsc", version, arch, digest, name]
  *   CALL   [1, task, seq, id, arg...]    arguments that travel, in row order
- *   REPLY  [2, task, seq, ret, object?, out...]   only ret when ret < 0;
- *          object (enum object and its bit) in the reply of a RET_FD row
+ *   REPLY  [2, task, seq, ret, out...]   only ret when ret < 0; in the reply of
+ *          a RET_FD row [2, task, seq, ret, object, dev, ino, out...] with enum
+ *          object and its bit, and which file it is
  *   SPAWN  [3, task, parent, share]      a twin for a new thread or process
  *   EXIT   [4, task]                     the thread is gone
  *   CANCEL [5, task, seq]                give up the call, if it still can be

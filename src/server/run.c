@@ -50,14 +50,18 @@ static bool owns(const struct run *run, int fd)
 	return handles_has(run->worker->handles, fd);
 }
 
-static uint32_t object_of(int fd)
+static uint32_t object_of(int fd, struct req *req)
 {
 	struct epoll_event event = { .events = 0 };
 	uint32_t object = OBJECT_OTHER;
-	struct stat st;
+	struct stat st = { 0 };
 	int ep;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st))
+		st.st_mode = 0;
+	req->dev = st.st_dev;
+	req->ino = st.st_ino;
+	if (S_ISREG(st.st_mode))
 		object = OBJECT_FILE;
 	else if (S_ISDIR(st.st_mode))
 		object = OBJECT_DIR;
@@ -82,7 +86,7 @@ static int64_t new_handle(struct run *run, int64_t fd)
 
 	if (fd < 0)
 		return fd;
-	run->req->object = object_of((int)fd);
+	run->req->object = object_of((int)fd, run->req);
 	err = handles_add(run->worker->handles, fd);
 	if (!err)
 		return fd;

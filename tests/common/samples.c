@@ -161,9 +161,12 @@ void sample_result(struct req *req, bool largest)
 		req->ret = INT64_MAX;
 	else
 		req->ret = buffer && buffer->num ? (int64_t)buffer->len : 0;
-	if (req->call->ret == RET_FD)
+	if (req->call->ret == RET_FD) {
 		req->object = largest ? OBJECT_OTHER | OBJECT_POLLABLE :
 					OBJECT_FILE;
+		req->dev = largest ? UINT64_MAX : 0;
+		req->ino = largest ? UINT64_MAX : 1;
+	}
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
 		struct value *v = &req->val[i];
 
@@ -222,7 +225,8 @@ bool sample_same_reply(const struct req *a, const struct req *b)
 {
 	if (a->ret != b->ret)
 		return false;
-	if (a->call->ret == RET_FD && a->ret >= 0 && a->object != b->object)
+	if (a->call->ret == RET_FD && a->ret >= 0 &&
+	    (a->object != b->object || a->dev != b->dev || a->ino != b->ino))
 		return false;
 	for (unsigned int i = 0; a->ret >= 0 && i < CALL_ARGS; i++) {
 		const struct arg *arg = &a->call->arg[i];

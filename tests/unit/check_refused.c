@@ -215,15 +215,20 @@
 	  "a reply of the wrong length")                                       \
 	X(handle_without_an_object, OPENAT, "84 02 01 07 03",                  \
 	  "a reply of the wrong length")                                       \
-	X(errno_with_an_object, OPENAT, "85 02 01 07 20 00",                   \
+	X(object_without_a_file, OPENAT, "85 02 01 07 03 00",                  \
 	  "a reply of the wrong length")                                       \
-	X(object_of_unknown_kind, OPENAT, "85 02 01 07 03 05",                 \
+	X(inode_left_out, OPENAT, "86 02 01 07 03 00 00",                      \
+	  "a reply of the wrong length")                                       \
+	X(inode_null, OPENAT, "87 02 01 07 03 00 00 f6", RANGE)                \
+	X(errno_with_an_object, OPENAT, "87 02 01 07 20 00 00 00",             \
+	  "a reply of the wrong length")                                       \
+	X(object_of_unknown_kind, OPENAT, "87 02 01 07 03 05 00 00",           \
 	  "an object of unknown kind")                                         \
-	X(object_of_unknown_kind_to_poll, OPENAT, "85 02 01 07 03 0d",         \
+	X(object_of_unknown_kind_to_poll, OPENAT, "87 02 01 07 03 0d 00 00",   \
 	  "an object of unknown kind")                                         \
-	X(object_of_unknown_bits, OPENAT, "85 02 01 07 03 10", RANGE)          \
-	X(object_null, OPENAT, "85 02 01 07 03 f6", RANGE)                     \
-	X(handle_of_openat_over_int, OPENAT, "85 02 01 07 1a 80000000 00",     \
+	X(object_of_unknown_bits, OPENAT, "87 02 01 07 03 10 00 00", RANGE)    \
+	X(object_null, OPENAT, "87 02 01 07 03 f6 00 00", RANGE)               \
+	X(handle_of_openat_over_int, OPENAT, "87 02 01 07 1a 80000000 00 00 00", \
 	  "a handle out of range")                                             \
 	X(read_of_more_than_asked, "87 01 01 07 01 03 02 02",                  \
 	  "85 02 01 07 03 43 616263", "a result of more than asked")           \
@@ -412,8 +417,8 @@ START_TEST(what_replies_break_is_accepted)
 		{ READ, "84 02 01 07 20" },
 		{ READ, "84 02 01 07 39 0ffe" },
 		{ WRITE, "84 02 01 07 03" },
-		{ OPENAT, "85 02 01 07 1a 7fffffff 0c" },
-		{ OPENAT, "85 02 01 07 00 00" },
+		{ OPENAT, "87 02 01 07 1a 7fffffff 0c 1b ffffffffffffffff 00" },
+		{ OPENAT, "87 02 01 07 00 00 00 00" },
 		{ CLOSE, "84 02 01 07 00" },
 		{ "86 01 01 07 18 27 03 f6", "85 02 01 07 00 f6" },
 		{ "86 01 01 07 18 a2 f5 f5", "86 02 01 07 00 82 0102 82 0300" },
