@@ -18,7 +18,7 @@
 struct frame {
 	struct worker *self;
 	struct msg_head head;
-	struct buf body;	/* borrowed from session->buf */
+	struct buf body; /* borrowed from session->buf */
 	struct req *req;
 	enum next next;
 };
@@ -54,7 +54,7 @@ static void post(struct session *session, struct worker *worker,
 {
 	/* The turn goes first: the worker may be done before we are back. */
 	if (lead)
-		mail->turn = lead_pass(session, worker);
+		mail->turn = lead_pass(session, worker, mail->type);
 	worker_post(worker, mail);
 }
 
@@ -134,7 +134,8 @@ static const char *on_hello(struct session *session, struct frame *frame)
 	}
 	if (hello->digest != call_digest()) {
 		log_err("session: client %s has another call table; install "
-			"the same rsc on both", hello->name);
+			"the same rsc on both",
+			hello->name);
 		return "wrong table digest";
 	}
 	log_info("session: client %s (%s)", hello->name, hello->arch);
@@ -165,7 +166,7 @@ static const char *on_spawn(struct session *session, struct frame *frame)
 	frames_reap(session);
 	if (session->nworkers >= SESSION_WORKERS_MAX)
 		return "too many tasks";
-	child = worker_new(session, head->task);
+	child = worker_new(session, head->task, parent, head->share);
 	mail = calloc(1, sizeof(*mail));
 	if (!child || !mail) {
 		if (child)
@@ -176,11 +177,10 @@ static const char *on_spawn(struct session *session, struct frame *frame)
 	add(session, child);
 	if (parent == frame->self) {
 		free(mail);
-		worker_spawn(parent, child, head->share);
+		worker_spawn(parent, child);
 		return NULL;
 	}
 	mail->type = MSG_SPAWN;
-	mail->share = head->share;
 	mail->child = child;
 	frame->next = NEXT_AWAY;
 	post(session, parent, mail, true);
@@ -193,7 +193,7 @@ static const char *own_call(struct session *session, struct frame *frame)
 
 	if (!worker_decode(self, &frame->body, frame->req))
 		return NULL;
-	worker_begin(self);
+	worker_begin(self, frame->req->call);
 	frame->next = NEXT_RUN;
 	session->lead.running++;
 	return NULL;
@@ -230,7 +230,7 @@ static const char *on_call(struct session *session, struct frame *frame)
 	if (lead)
 		frame->next = NEXT_AWAY;
 	session->lead.running++;
-	worker_begin(worker);
+	worker_begin(worker, head->call);
 	post(session, worker, mail, lead);
 	return NULL;
 }
@@ -270,8 +270,9 @@ static const char *on_reply(struct session *session, struct frame *frame)
 
 static const char *(*const on_frame[])(struct session *session,
 				       struct frame *frame) = {
-	[MSG_HELLO] = on_hello, [MSG_CALL] = on_call,	   [MSG_REPLY] = on_reply,
-	[MSG_SPAWN] = on_spawn, [MSG_EXIT] = on_exit_task, [MSG_CANCEL] = on_cancel,
+	[MSG_HELLO] = on_hello,	   [MSG_CALL] = on_call,
+	[MSG_REPLY] = on_reply,	   [MSG_SPAWN] = on_spawn,
+	[MSG_EXIT] = on_exit_task, [MSG_CANCEL] = on_cancel,
 };
 
 _Static_assert(sizeof(on_frame) / sizeof(*on_frame) == MSG_COUNT,
@@ -293,8 +294,9 @@ enum next frames_take(struct session *session, struct worker *self,
 	if (!got)
 		return NEXT_READ;
 	if (got < 0) {
-		session_fail(session, 0, got == -EMSGSIZE ?
-			     "a frame over the limit" : "an empty frame");
+		session_fail(session, 0,
+			     got == -EMSGSIZE ? "a frame over the limit" :
+						"an empty frame");
 		return NEXT_MAIN;
 	}
 	if (wire_get_head(body, len, &frame.head, &why)) {

@@ -2,35 +2,40 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
+#include <unistd.h>
 
 #include "server/session.h"
 
-struct handles *handles_new(struct handles *from)
+struct handles *handles_new(void)
 {
 	struct handles *handles = calloc(1, sizeof(*handles));
 
 	if (!handles)
 		return NULL;
 	pthread_mutex_init(&handles->lock, NULL);
+	pthread_cond_init(&handles->settled, NULL);
 	handles->users = 1;
-	if (!from)
-		return handles;
+	return handles;
+}
+
+int handles_copy(struct handles *to, struct handles *from)
+{
+	int err = 0;
+
 	pthread_mutex_lock(&from->lock);
 	if (from->words) {
-		handles->bits = malloc(from->words * sizeof(*from->bits));
-		if (handles->bits) {
-			handles->words = from->words;
-			memcpy(handles->bits, from->bits,
+		to->bits = malloc(from->words * sizeof(*from->bits));
+		if (to->bits) {
+			to->words = from->words;
+			memcpy(to->bits, from->bits,
 			       from->words * sizeof(*from->bits));
+		} else {
+			err = -ENOMEM;
 		}
 	}
-	if (handles->words != from->words) {
-		pthread_mutex_unlock(&from->lock);
-		handles_drop(handles);
-		return NULL;
-	}
 	pthread_mutex_unlock(&from->lock);
-	return handles;
+	return err;
 }
 
 struct handles *handles_share(struct handles *handles)
@@ -52,6 +57,7 @@ void handles_drop(struct handles *handles)
 	pthread_mutex_unlock(&handles->lock);
 	if (users)
 		return;
+	pthread_cond_destroy(&handles->settled);
 	pthread_mutex_destroy(&handles->lock);
 	free(handles->bits);
 	free(handles);
@@ -112,4 +118,43 @@ bool handles_remove(struct handles *handles, int fd)
 	}
 	pthread_mutex_unlock(&handles->lock);
 	return had;
+}
+
+static bool keeps(const struct handles *handles, int fd)
+{
+	return (size_t)fd / 64 < handles->words &&
+	       handles->bits[fd / 64] & bit(fd);
+}
+
+void handles_sweep(const struct handles *handles, const struct handles *own)
+{
+	size_t words = MAX(handles->words, own->words);
+	int from = 0;
+	int fd;
+
+	for (fd = 0; fd < (int)words * 64; fd++) {
+		if (!keeps(handles, fd) && !keeps(own, fd))
+			continue;
+		if (from < fd)
+			close_range(from, fd - 1, 0);
+		from = fd + 1;
+	}
+	close_range(from, ~0u, 0);
+}
+
+void handles_closing(struct handles *handles, int more)
+{
+	pthread_mutex_lock(&handles->lock);
+	handles->closing += more;
+	if (!handles->closing)
+		pthread_cond_broadcast(&handles->settled);
+	pthread_mutex_unlock(&handles->lock);
+}
+
+void handles_settle(struct handles *handles)
+{
+	pthread_mutex_lock(&handles->lock);
+	while (handles->closing)
+		pthread_cond_wait(&handles->settled, &handles->lock);
+	pthread_mutex_unlock(&handles->lock);
 }

@@ -33,12 +33,13 @@
 
 #define READ_SIZE (64u << 10)
 #define WATCH_MS 1
+#define SPAWN_LOOKS 1000
 #define CAUTION_MIN 16u
 #define CAUTION_MAX 4096u
 
 /* When calls are interrupted again, and how often they were. */
 struct kicks {
-	int64_t next;		/* CLOCK_MONOTONIC in ms */
+	int64_t next; /* CLOCK_MONOTONIC in ms */
 	unsigned int rounds;
 };
 
@@ -54,12 +55,14 @@ static unsigned int next_turn(unsigned int turn, enum role role)
 	return (turn | ROLE_MASK) + 1 + role;
 }
 
-unsigned int lead_pass(struct session *session, struct worker *worker)
+unsigned int lead_pass(struct session *session, struct worker *worker,
+		       enum msg type)
 {
 	struct lead *lead = &session->lead;
 	unsigned int turn = next_turn(lead->role, ROLE_RUNS);
 
 	lead->worker = worker;
+	lead->looks = type == MSG_SPAWN ? SPAWN_LOOKS : 1;
 	lead->role = turn;
 	if (!lead->watched && !atomic_exchange(&lead->watched, true))
 		session_wake(session);
@@ -124,8 +127,8 @@ bool lead_may(struct worker *worker)
 /* Leader: a call that worker led was slow. */
 static void be_wary(struct worker *worker)
 {
-	worker->caution = MIN(MAX(worker->caution * 2, CAUTION_MIN),
-			      CAUTION_MAX);
+	worker->caution =
+		MIN(MAX(worker->caution * 2, CAUTION_MIN), CAUTION_MAX);
 	worker->wary = worker->caution;
 }
 
@@ -147,7 +150,7 @@ void lead_from(struct worker *worker, unsigned int turn)
 			worker_run(worker, &req);
 			return;
 		}
-		turn = lead_pass(session, worker);
+		turn = lead_pass(session, worker, MSG_CALL);
 		worker_run(worker, &req);
 	}
 }
@@ -175,6 +178,8 @@ static unsigned int watch(struct session *session, unsigned int last)
 		/* A call that began meanwhile relied on us. */
 		if (lead->role != turn)
 			lead->watched = true;
+	} else if (lead->looks > 1) {
+		lead->looks--;
 	} else if (take_from(session, turn)) {
 		if (session->nworkers > 1)
 			be_wary(lead->worker);
@@ -202,13 +207,18 @@ static void reclaim(struct session *session)
 /* The main thread leads: what has come, and what fds says has come. */
 static int serve_frames(struct session *session, bool ready)
 {
-	enum next next = NEXT_TAKE;
 	int err = session->lead.err;
+	enum next next;
 
-	if (!err && ready)
-		err = fill(session);
-	while (!err && !session->failed && next == NEXT_TAKE)
+	while (!err && !session->failed) {
 		next = frames_take(session, NULL, NULL);
+		if (next == NEXT_READ && ready)
+			err = fill(session);
+		else if (next != NEXT_TAKE)
+			break;
+		if (next == NEXT_READ)
+			ready = false;
+	}
 	return err;
 }
 

@@ -37,6 +37,7 @@
 #include "base/log.h"
 #include "server/confine.h"
 
+#define OWN_MAX 64		/* no descriptor of ours has that number */
 #define LEAVE_ROUNDS 40		/* of KICK_MS, when the session ends */
 
 void session_wake(struct session *session)
@@ -122,6 +123,21 @@ static void write_counts(const struct session *session, int fd)
 	buf_free(&text);
 }
 
+/* What is open before the first worker begins. */
+static int note_own(struct session *session)
+{
+	int err = 0;
+	int fd;
+
+	session->own = handles_new();
+	if (!session->own)
+		return -ENOMEM;
+	for (fd = 0; !err && fd < OWN_MAX; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			err = handles_add(session->own, fd);
+	return err;
+}
+
 /* Before threads begin, which inherit the mask. -errno or a descriptor. */
 static int block_signals(void)
 {
@@ -200,8 +216,9 @@ int session_run(int in, int out, const struct server_opts *opts)
 	session->opts = opts;
 	err = set_up(session, in, out, &count_fd);
 	signals = err ? err : block_signals();
-	if (signals < 0) {
-		log_err("session: cannot begin: %s", strerror(-signals));
+	err = signals < 0 ? signals : note_own(session);
+	if (err) {
+		log_err("session: cannot begin: %s", strerror(-err));
 		return 1;
 	}
 	err = send_hello(session);

@@ -24,6 +24,8 @@
 /* The descriptors of one table that the client may name: its handles. */
 struct handles {
 	pthread_mutex_t lock;
+	pthread_cond_t settled;	/* closing is 0 */
+	unsigned int closing;	/* closes queued or under way */
 	unsigned int users;	/* workers that share the table */
 	size_t words;
 	uint64_t *bits;		/* owned */
@@ -35,6 +37,7 @@ struct lead {
 	atomic_int tid;		/* of the worker that reads or runs */
 	atomic_bool watched;	/* the main thread looks at role by itself */
 	atomic_uint running;	/* calls queued or under way */
+	atomic_uint looks;	/* at a turn before it is taken away */
 	struct worker *worker;	/* leader: who got the turn */
 	int err;		/* leader: reading ended with it, -errno */
 };
@@ -43,6 +46,7 @@ struct session {
 	int in;				/* owned */
 	int out;			/* owned */
 	int wake;			/* owned eventfd, for the main thread */
+	struct handles *own;		/* the session's own descriptors */
 	const struct server_opts *opts;
 	struct buf buf;			/* leader: bytes of in */
 	size_t used;			/* leader: how many are done with */
@@ -65,7 +69,6 @@ struct mail {
 	struct mail *next;	/* owned */
 	enum msg type;		/* CALL, SPAWN or EXIT */
 	uint32_t seq;		/* CALL */
-	uint32_t share;		/* SPAWN */
 	struct worker *child;	/* SPAWN */
 	unsigned int turn;	/* 0, or the worker leads afterwards */
 	struct buf body;	/* owned; CALL */
@@ -142,15 +145,20 @@ bool frames_kick(struct session *session);
 int lead_serve(struct session *session, int signals);
 /* Leader: may worker lead during its next call? Asked once a call. */
 bool lead_may(struct worker *worker);
-/* Leader: the turn goes to worker; for its mail. */
-unsigned int lead_pass(struct session *session, struct worker *worker);
+/* Leader: the turn goes to worker, for a call or a SPAWN; for its mail. */
+unsigned int lead_pass(struct session *session, struct worker *worker,
+		       enum msg type);
 /* Worker: the mail with this turn is done; leads while nobody else does. */
 void lead_from(struct worker *worker, unsigned int turn);
 
 /* worker.c */
 
-/* A worker without a thread: its mailbox takes frames. NULL: no memory. */
-struct worker *worker_new(struct session *session, uint32_t task);
+/*
+ * A worker without a thread: its mailbox takes frames. It is to share with
+ * parent what share says; parent is NULL for the root. NULL: no memory.
+ */
+struct worker *worker_new(struct session *session, uint32_t task,
+			  struct worker *parent, uint32_t share);
 /* Frees a worker that is done or never had a thread. */
 void worker_free(struct worker *worker);
 /*
@@ -164,14 +172,12 @@ void worker_post(struct worker *worker, struct mail *mail);
 bool worker_is_idle(struct worker *worker);
 /*
  * Starts the thread of child as a twin made by the calling thread, whose
- * tables it shares or copies; parent is NULL for the root. Returns when the
- * copy is made; 0 or -errno.
+ * tables it shares or copies, and returns when the copy is made. The session
+ * fails when that is not possible.
  */
-int worker_start(struct worker *child, struct worker *parent, uint32_t share);
-/* worker_start, and the session fails when it does. */
-void worker_spawn(struct worker *parent, struct worker *child, uint32_t share);
+void worker_spawn(struct worker *parent, struct worker *child);
 /* Leader: a call of worker is to be run soon. */
-void worker_begin(struct worker *worker);
+void worker_begin(struct worker *worker, const struct call *call);
 /* Decodes a CALL for worker into req; false when the session failed by it. */
 bool worker_decode(struct worker *worker, const struct buf *body,
 		   struct req *req);
@@ -195,8 +201,10 @@ void run_request(struct worker *worker, struct req *req);
 
 /* handles.c */
 
-/* An empty set with one user, or a copy of from; NULL: no memory. */
-struct handles *handles_new(struct handles *from);
+/* An empty set with one user; NULL: no memory. */
+struct handles *handles_new(void);
+/* Fills the empty set to, which nobody uses yet; 0 or -ENOMEM. */
+int handles_copy(struct handles *to, struct handles *from);
 struct handles *handles_share(struct handles *handles);
 void handles_drop(struct handles *handles);
 bool handles_has(struct handles *handles, int fd);
@@ -204,5 +212,11 @@ bool handles_has(struct handles *handles, int fd);
 int handles_add(struct handles *handles, int fd);
 /* True when fd was a handle. */
 bool handles_remove(struct handles *handles, int fd);
+/* Closes what the calling thread's table has beside these two. */
+void handles_sweep(const struct handles *handles, const struct handles *own);
+/* So many closes more, or less, are queued or under way. */
+void handles_closing(struct handles *handles, int more);
+/* Waits until none is: nobody waits for the reply of a close. */
+void handles_settle(struct handles *handles);
 
 #endif

@@ -58,12 +58,20 @@ int worker_init(void)
 	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-struct worker *worker_new(struct session *session, uint32_t task)
+struct worker *worker_new(struct session *session, uint32_t task,
+			  struct worker *parent, uint32_t share)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (!worker)
 		return NULL;
+	worker->share = parent ? share : 0;
+	worker->handles = worker->share & SPAWN_FILES ?
+			  handles_share(parent->handles) : handles_new();
+	if (!worker->handles) {
+		free(worker);
+		return NULL;
+	}
 	worker->session = session;
 	worker->task = task;
 	pthread_mutex_init(&worker->lock, NULL);
@@ -85,6 +93,7 @@ void worker_free(struct worker *worker)
 		worker->head = mail->next;
 		mail_free(mail);
 	}
+	handles_drop(worker->handles);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	arena_free(&worker->arena);
@@ -123,11 +132,18 @@ void worker_post(struct worker *worker, struct mail *mail)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_begin(struct worker *worker)
+static bool closes(const struct call *call)
+{
+	return !strcmp(call->name, "close");
+}
+
+void worker_begin(struct worker *worker, const struct call *call)
 {
 	pthread_mutex_lock(&worker->lock);
 	worker->calls++;
 	pthread_mutex_unlock(&worker->lock);
+	if (closes(call))
+		handles_closing(worker->handles, 1);
 }
 
 bool worker_is_idle(struct worker *worker)
@@ -222,6 +238,8 @@ void worker_run(struct worker *worker, struct req *req)
 		run_request(worker, req);
 	else
 		req->ret = -EINTR;
+	if (closes(req->call))
+		handles_closing(worker->handles, -1);
 	worker->session->lead.running--;
 	if (leave_call(worker, req->seq))
 		answer(worker, req);
@@ -259,18 +277,6 @@ static void set_done(struct worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_spawn(struct worker *parent, struct worker *child, uint32_t share)
-{
-	int err = worker_start(child, parent, share);
-
-	if (!err)
-		return;
-	log_err("session: cannot make a worker for task %u: %s", child->task,
-		strerror(-err));
-	session_fail(child->session, child->task, "out of resources");
-	set_done(child);
-}
-
 static int make_tables(const struct worker *worker)
 {
 	int flags = 0;
@@ -279,7 +285,12 @@ static int make_tables(const struct worker *worker)
 		flags |= CLONE_FILES;
 	if (!(worker->share & SPAWN_FS))
 		flags |= CLONE_FS;
-	return flags && unshare(flags) < 0 ? -errno : 0;
+	if (flags && unshare(flags) < 0)
+		return -errno;
+	/* What calls of other tasks had open for a moment. */
+	if (flags & CLONE_FILES)
+		handles_sweep(worker->handles, worker->session->own);
+	return 0;
 }
 
 static void *worker_main(void *arg)
@@ -301,7 +312,7 @@ static void *worker_main(void *arg)
 		mail = next_mail(worker);
 		type = mail->type;
 		if (type == MSG_SPAWN)
-			worker_spawn(worker, mail->child, mail->share);
+			worker_spawn(worker, mail->child);
 		else if (type == MSG_CALL && !worker->session->ending)
 			do_call(worker, mail);
 		turn = mail->turn;
@@ -309,25 +320,17 @@ static void *worker_main(void *arg)
 		if (turn)
 			lead_from(worker, turn);
 	} while (type != MSG_EXIT);
-	handles_drop(worker->handles);
 	set_done(worker);
 	return NULL;
 }
 
-int worker_start(struct worker *child, struct worker *parent, uint32_t share)
+static int start(struct worker *child)
 {
 	struct birth birth = { .worker = child };
 	pthread_attr_t attr;
 	pthread_t thread;
 	int err;
 
-	child->share = parent ? share : 0;
-	if (child->share & SPAWN_FILES)
-		child->handles = handles_share(parent->handles);
-	else
-		child->handles = handles_new(parent ? parent->handles : NULL);
-	if (!child->handles)
-		return -ENOMEM;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, WORKER_STACK);
@@ -340,9 +343,25 @@ int worker_start(struct worker *child, struct worker *parent, uint32_t share)
 		err = birth.err;
 	}
 	sem_destroy(&birth.made);
-	if (err)
-		handles_drop(child->handles);
 	return err;
+}
+
+void worker_spawn(struct worker *parent, struct worker *child)
+{
+	int err = 0;
+
+	if (parent && !(child->share & SPAWN_FILES)) {
+		handles_settle(parent->handles);
+		err = handles_copy(child->handles, parent->handles);
+	}
+	if (!err)
+		err = start(child);
+	if (!err)
+		return;
+	log_err("session: cannot make a worker for task %u: %s", child->task,
+		strerror(-err));
+	session_fail(child->session, child->task, "out of resources");
+	set_done(child);
 }
 
 void worker_cancel(struct worker *worker, uint32_t seq)

@@ -417,6 +417,38 @@ START_TEST(each_table_is_shared_or_not_by_itself)
 }
 END_TEST
 
+/* Neither what comes behind a SPAWN is in the copy, nor what went before. */
+START_TEST(a_copy_is_made_where_its_spawn_stands)
+{
+	uint32_t opening;
+	uint32_t closing;
+	uint32_t before;
+	int64_t fd;
+	int round;
+
+	sandbox_write("file", "abcdef");
+	client_spawn(&c, 2, 1, SPAWN_FILES);
+	for (round = 0; round < 300; round++) {
+		before = POST(&c, 1, "getuid", NIL);
+		client_spawn(&c, 3, 1, 0);
+		opening = POST(&c, 2, "openat", HERE, TEXT("file"),
+			       NUM(O_RDONLY), NUM(0));
+		fd = client_wait(&c, opening);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_ge(client_wait(&c, before), 0);
+		ck_assert_int_eq(CALL(&c, 3, "read", NUM(fd), ROOM(1), NUM(1)),
+				 -EBADF);
+		closing = POST(&c, 2, "close", NUM(fd));
+		client_spawn(&c, 4, 1, 0);
+		ck_assert_int_eq(CALL(&c, 4, "read", NUM(fd), ROOM(1), NUM(1)),
+				 -EBADF);
+		ck_assert_int_eq(client_wait(&c, closing), 0);
+		client_exit(&c, 3);
+		client_exit(&c, 4);
+	}
+}
+END_TEST
+
 START_TEST(a_table_goes_with_its_last_user)
 {
 	int64_t reader;
@@ -653,6 +685,7 @@ int main(void)
 	tcase_add_test(calls, a_process_has_copies_of_the_tables);
 	tcase_add_test(calls, a_thread_shares_the_tables);
 	tcase_add_test(calls, each_table_is_shared_or_not_by_itself);
+	tcase_add_test(calls, a_copy_is_made_where_its_spawn_stands);
 	tcase_add_test(calls, a_table_goes_with_its_last_user);
 	tcase_add_test(calls, calls_of_a_new_task_wait_until_it_is_there);
 	tcase_add_test(calls, a_blocked_task_blocks_nobody_else);
