@@ -43,7 +43,10 @@ enum arg_kind {
 	ARG_STRUCT_IN, /* .type is enum struct_type; NULL allowed */
 	ARG_STRUCT_OUT,
 	ARG_STRUCT_INOUT,
-	ARG_PTR, /* only in rows that never travel: an address */
+	ARG_OUT_AT,  /* .len: its room is the int behind that argument */
+	ARG_MSG_IN,  /* messages to be sent: msghdr, .len 0; or mmsghdr, */
+	ARG_MSG_OUT, /* and to be received; .len: argument that counts them */
+	ARG_PTR,     /* only in rows that never travel: an address */
 };
 
 /* Sets of calls that --filter names as %class. */
@@ -79,7 +82,8 @@ enum ret_kind {
 	RET_INT,  /* a number, or 0 */
 	RET_LEN,  /* bytes used of the OUT or IN argument */
 	RET_SIZE, /* the same, but a buffer of 0 bytes asks how many there are */
-	RET_FD,	  /* a new descriptor: on the wire a handle */
+	RET_TRUNC, /* the same, or how many there were (MSG_TRUNC) */
+	RET_FD,	   /* a new descriptor: on the wire a handle */
 	RET_FLAGS, /* O_* flags */
 };
 

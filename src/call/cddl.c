@@ -57,6 +57,20 @@ static const char head[] =
 	"data = bstr .size (0..%u) / null\n"
 	"room = 0..%u / null ; bytes that the reply may carry\n"
 	"want = true / null ; the reply is to carry it\n"
+	"messages = [0*%u message-out] / null\n"
+	"message-out = [name-part, part, part / null] ; address, data, control\n"
+	"name-part = bstr .size (0..%zu) / null\n"
+	"part = bstr .size (0..%u)\n"
+	"message-rooms = [0*%u message-room] / null\n"
+	"message-room = [name-room, part-room, part-room / null]\n"
+	"name-room = 0..%zu / null\n"
+	"part-room = 0..%u\n"
+	"sent = [0*%u result] / null ; bytes of each message\n"
+	"came = [0*%u message-in] / null\n"
+	"message-in = [name-part, name-length, part, part / null,"
+	" message-flags, result]\n"
+	"name-length = 0..4294967295 ; of the whole address\n"
+	"message-flags = 0..4294967295 ; msg_flags\n"
 	"\n"
 	"; Structures: a field has the width that it has on the receiver's\n"
 	"; machine; a value that does not fit is refused.\n"
@@ -70,7 +84,9 @@ static void print_head(void)
 	       sizeof(((struct hello *)0)->arch) - 1, WIRE_NAME_MAX,
 	       SPAWN_FILES | SPAWN_FS, SPAWN_FILES, SPAWN_FS, INT_MAX, last,
 	       OBJECT_POLLABLE, OBJECT_POLLABLE + last, OBJECT_POLLABLE,
-	       PATH_MAX - 1, VALUE_BYTES_MAX, VALUE_BYTES_MAX);
+	       PATH_MAX - 1, VALUE_BYTES_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,
+	       MESSAGE_NAME_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,
+	       MESSAGE_NAME_MAX, VALUE_BYTES_MAX, MESSAGES_MAX, MESSAGES_MAX);
 }
 
 /* The fields of types.def in words: "U(a.b), S(c[0])". */
@@ -130,7 +146,9 @@ static void print_arg(const struct arg *arg)
 		[ARG_STR] = "text",	   [ARG_IN] = "data",
 		[ARG_IOV_IN] = "data",	   [ARG_OUT] = "room",
 		[ARG_OUT_ALL] = "room",	   [ARG_IOV_OUT] = "room",
-		[ARG_STRUCT_OUT] = "want", [ARG_PTR] = NULL,
+		[ARG_OUT_AT] = "room",	   [ARG_STRUCT_OUT] = "want",
+		[ARG_MSG_IN] = "messages", [ARG_MSG_OUT] = "message-rooms",
+		[ARG_PTR] = NULL,
 	};
 
 	if (arg->kind == ARG_STRUCT_IN || arg->kind == ARG_STRUCT_INOUT)
@@ -145,8 +163,15 @@ static void print_out(const struct arg *arg)
 	switch ((enum arg_kind)arg->kind) {
 	case ARG_OUT:
 	case ARG_OUT_ALL:
+	case ARG_OUT_AT:
 	case ARG_IOV_OUT:
 		printf(", data");
+		return;
+	case ARG_MSG_IN:
+		printf(", sent");
+		return;
+	case ARG_MSG_OUT:
+		printf(", came");
 		return;
 	case ARG_STRUCT_OUT:
 	case ARG_STRUCT_INOUT:

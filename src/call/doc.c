@@ -22,14 +22,25 @@ static const char *const verdict_text[] = {
 };
 
 static const char *const kind_word[] = {
-	[ARG_NONE] = "",	   [ARG_INT] = "int",
-	[ARG_UINT] = "uint",	   [ARG_FLAGS] = "flags",
-	[ARG_FD] = "fd",	   [ARG_DIRFD] = "dirfd",
-	[ARG_PATH] = "path",	   [ARG_STR] = "string",
-	[ARG_IN] = "in",	   [ARG_OUT] = "out",
-	[ARG_OUT_ALL] = "out_all", [ARG_IOV_IN] = "iov_in",
-	[ARG_IOV_OUT] = "iov_out", [ARG_STRUCT_IN] = "in",
-	[ARG_STRUCT_OUT] = "out",  [ARG_STRUCT_INOUT] = "inout",
+	[ARG_NONE] = "",
+	[ARG_INT] = "int",
+	[ARG_UINT] = "uint",
+	[ARG_FLAGS] = "flags",
+	[ARG_FD] = "fd",
+	[ARG_DIRFD] = "dirfd",
+	[ARG_PATH] = "path",
+	[ARG_STR] = "string",
+	[ARG_IN] = "in",
+	[ARG_OUT] = "out",
+	[ARG_OUT_ALL] = "out_all",
+	[ARG_IOV_IN] = "iov_in",
+	[ARG_IOV_OUT] = "iov_out",
+	[ARG_STRUCT_IN] = "in",
+	[ARG_STRUCT_OUT] = "out",
+	[ARG_STRUCT_INOUT] = "inout",
+	[ARG_OUT_AT] = "out_at",
+	[ARG_MSG_IN] = "messages_in",
+	[ARG_MSG_OUT] = "messages_out",
 	[ARG_PTR] = "pointer",
 };
 
@@ -62,6 +73,14 @@ static void print_arg(const struct arg *arg)
 	case ARG_IOV_IN:
 	case ARG_IOV_OUT:
 		printf("[%d]", arg->len);
+		break;
+	case ARG_OUT_AT:
+		printf("[*%d]", arg->len);
+		break;
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
+		if (arg->len)
+			printf("[%d]", arg->len);
 		break;
 	case ARG_STRUCT_IN:
 	case ARG_STRUCT_OUT:

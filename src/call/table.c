@@ -123,6 +123,11 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define STRUCT_IN(t) { .kind = ARG_STRUCT_IN, .type = ST_##t }
 #define STRUCT_OUT(t) { .kind = ARG_STRUCT_OUT, .type = ST_##t }
 #define STRUCT_INOUT(t) { .kind = ARG_STRUCT_INOUT, .type = ST_##t }
+#define OUT_AT(n) { .kind = ARG_OUT_AT, .len = (n) }
+#define MSG_IN { .kind = ARG_MSG_IN }
+#define MSG_OUT { .kind = ARG_MSG_OUT }
+#define MSGS_IN(n) { .kind = ARG_MSG_IN, .len = (n) }
+#define MSGS_OUT(n) { .kind = ARG_MSG_OUT, .len = (n) }
 #define PTR { .kind = ARG_PTR }
 #define MODIFIES T_MODIFIES
 #define NOFOLLOW T_NOFOLLOW

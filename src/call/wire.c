@@ -5,6 +5,7 @@
 
 #include "call/cursor.h"
 #include "call/flags.h"
+#include "call/message.h"
 #include "call/out.h"
 #include "call/wire.h"
 #include "transport/frame.h"
@@ -121,6 +122,7 @@ static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 		return;
 	case ARG_OUT:
 	case ARG_OUT_ALL:
+	case ARG_OUT_AT:
 	case ARG_IOV_OUT:
 		if (v->num)
 			out_uint(o, v->len);
@@ -137,6 +139,13 @@ static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 	case ARG_STRUCT_OUT:
 		if (v->num)
 			out_true(o);
+		else
+			out_null(o);
+		return;
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
+		if (v->msg)
+			message_put_call(o, arg, v);
 		else
 			out_null(o);
 		return;
@@ -170,11 +179,28 @@ int wire_put_call(struct buf *buf, const struct req *req)
 	return end(&o, mark);
 }
 
+static bool is_msg(const struct arg *arg)
+{
+	return arg->kind == ARG_MSG_IN || arg->kind == ARG_MSG_OUT;
+}
+
 static bool is_out(const struct arg *arg)
 {
 	return arg->kind == ARG_OUT || arg->kind == ARG_OUT_ALL ||
-	       arg->kind == ARG_IOV_OUT || arg->kind == ARG_STRUCT_OUT ||
-	       arg->kind == ARG_STRUCT_INOUT;
+	       arg->kind == ARG_OUT_AT || arg->kind == ARG_IOV_OUT ||
+	       arg->kind == ARG_STRUCT_OUT || arg->kind == ARG_STRUCT_INOUT ||
+	       is_msg(arg);
+}
+
+/* The int behind the pointer that is the length of argument i, cut to max. */
+static size_t int_at(const struct req *req, unsigned int i, size_t max)
+{
+	const struct value *v = &req->val[req->call->arg[i].len];
+	int32_t len = 0;
+
+	if (v->data)
+		memcpy(&len, v->data, sizeof(len));
+	return len < 0 ? 0 : (size_t)len < max ? (size_t)len : max;
 }
 
 /* How many bytes of an output buffer hold something. */
@@ -184,6 +210,8 @@ static size_t valid(const struct req *req, unsigned int i)
 
 	if (req->call->arg[i].kind == ARG_OUT_ALL)
 		return cap;
+	if (req->call->arg[i].kind == ARG_OUT_AT)
+		return int_at(req, i, cap);
 	return (uint64_t)req->ret < cap ? (size_t)req->ret : cap;
 }
 
@@ -217,6 +245,8 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 			continue;
 		if (!v->num)
 			out_null(&o);
+		else if (is_msg(arg))
+			message_put_reply(&o, req, i);
 		else if (arg->kind == ARG_STRUCT_OUT ||
 			 arg->kind == ARG_STRUCT_INOUT)
 			out_struct(&o, arg->type, v->data);
@@ -456,6 +486,7 @@ static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
 		return get_in(c, arg, &item, v, arena);
 	case ARG_OUT:
 	case ARG_OUT_ALL:
+	case ARG_OUT_AT:
 	case ARG_IOV_OUT:
 		if (item.kind != ITEM_INT || item.negative ||
 		    item.num > VALUE_BYTES_MAX)
@@ -469,6 +500,9 @@ static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
 	case ARG_STRUCT_INOUT:
 		return room(c, v, struct_table[arg->type].size, arena) &&
 		       get_struct(c, &item, arg->type, v->data);
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
+		return message_get_call(c, arg, &item, v, arena);
 	default:
 		return cursor_fail(c, "an argument that cannot travel");
 	}
@@ -483,10 +517,13 @@ static bool lengths_agree(struct cursor *c, const struct req *req)
 		const struct value *v = &req->val[i];
 		uint64_t want = req->val[row[i].len].num;
 
-		if (row[i].kind != ARG_IN && row[i].kind != ARG_OUT &&
-		    row[i].kind != ARG_OUT_ALL)
+		if (row[i].kind == ARG_OUT_AT)
+			want = int_at(req, i, VALUE_BYTES_MAX);
+		else if (row[i].kind != ARG_IN && row[i].kind != ARG_OUT &&
+			 row[i].kind != ARG_OUT_ALL &&
+			 !(is_msg(&row[i]) && row[i].len))
 			continue;
-		if (row[row[i].len].kind == ARG_INT && (int64_t)want < 0)
+		else if (row[row[i].len].kind == ARG_INT && (int64_t)want < 0)
 			want = 0;
 		if (v->num && v->len != want)
 			return cursor_fail(c, "a length that does not agree");
@@ -529,7 +566,13 @@ static bool ret_agrees(struct cursor *c, const struct req *req)
 		return cursor_fail(c, "an errno out of range");
 	if (call->ret == RET_FD && req->ret > INT_MAX)
 		return cursor_fail(c, "a handle out of range");
-	if ((call->ret != RET_LEN && call->ret != RET_SIZE) || req->ret < 0)
+	if (req->ret < 0)
+		return true;
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (is_msg(&call->arg[i]) && call->arg[i].len &&
+		    (uint64_t)req->ret > req->val[i].len)
+			return cursor_fail(c, "more messages than asked");
+	if (call->ret != RET_LEN && call->ret != RET_SIZE)
 		return true;
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
 		unsigned int kind = call->arg[i].kind;
@@ -560,6 +603,33 @@ static bool get_object(struct cursor *c, struct req *req)
 	       cursor_uint(c, UINT64_MAX, &req->ino);
 }
 
+/*
+ * What is looked at when the whole reply is read, or is shorter: TCP counts
+ * what it drops for MSG_TRUNC.
+ */
+static bool came_right(const struct req *req, unsigned int i, size_t len)
+{
+	if (req->call->arg[i].kind == ARG_OUT_AT)
+		return len <= req->val[i].len;
+	if (req->call->ret == RET_TRUNC)
+		return len <= valid(req, i);
+	return len == valid(req, i);
+}
+
+/* Bytes that came are as many as the int behind their length says. */
+static bool came_whole(struct cursor *c, const struct req *req,
+		       const struct req *asked)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		size_t room = asked->val[i].len;
+
+		if (req->call->arg[i].kind == ARG_OUT_AT && req->val[i].num &&
+		    req->val[i].len != int_at(req, i, room))
+			return cursor_fail(c, "an output of another length");
+	}
+	return true;
+}
+
 static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 		    struct arena *arena)
 {
@@ -574,12 +644,14 @@ static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 		return address ? cursor_fail(c, "an output is missing") : true;
 	if (!address)
 		return cursor_fail(c, "an output that was not asked for");
+	if (is_msg(arg))
+		return message_get_reply(c, &item, req, i, arena);
 	if (arg->kind == ARG_STRUCT_OUT || arg->kind == ARG_STRUCT_INOUT) {
 		if (!room(c, v, struct_table[arg->type].size, arena) ||
 		    !get_struct(c, &item, arg->type, v->data))
 			return false;
 	} else {
-		if (item.kind != ITEM_BYTES || item.len != valid(req, i))
+		if (item.kind != ITEM_BYTES || !came_right(req, i, item.len))
 			return cursor_fail(c, "an output of another length");
 		if (!room(c, v, item.len, arena))
 			return false;
@@ -593,6 +665,7 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		   struct arena *arena, const char **why)
 {
 	struct cursor c = { body, body + len, NULL };
+	struct req asked = *req;
 	struct msg_head head;
 	bool object;
 	size_t items;
@@ -616,7 +689,7 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 	for (unsigned int i = 0; ok && outs && i < CALL_ARGS; i++)
 		if (is_out(&req->call->arg[i]))
 			ok = get_out(&c, req, i, arena);
-	ok = ok && cursor_end(&c);
+	ok = ok && (!outs || came_whole(&c, req, &asked)) && cursor_end(&c);
 	if (ok)
 		return 0;
 	*why = c.why;

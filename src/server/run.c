@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/in6.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,25 +17,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "server/path.h"
-#include "server/session.h"
+#include "server/run_internal.h"
 
 _Static_assert(AT_FDCWD == -100, "AT_FDCWD on the wire");
 _Static_assert(sizeof(long) == 8, "registers are 64 bits");
 
-/* A call about to be made. */
-struct run {
-	struct worker *worker;
-	struct req *req;
-	uint64_t reg[CALL_ARGS];
-	struct iovec iov[CALL_ARGS];
-	struct place place[CALL_ARGS];	/* of PATH arguments */
-};
-
-/* Where a hook ends that wants the generic call after it. */
-#define GO_ON 1
-
-static int fd_of(const struct value *val)
+int run_fd(const struct value *val)
 {
 	int64_t num = (int64_t)val->num;
 
@@ -45,7 +30,7 @@ static int fd_of(const struct value *val)
 	return (int32_t)num;
 }
 
-static bool owns(const struct run *run, int fd)
+bool run_owns(const struct run *run, int fd)
 {
 	return handles_has(run->worker->handles, fd);
 }
@@ -94,7 +79,7 @@ static int64_t new_handle(struct run *run, int64_t fd)
 	return err;
 }
 
-static bool may_change(const struct run *run)
+bool run_may_change(const struct run *run)
 {
 	return !run->worker->session->opts->read_only;
 }
@@ -108,7 +93,7 @@ static bool is_relative(const struct value *path)
 static int64_t dirfd_of(const struct run *run, unsigned int i)
 {
 	const struct value *val = run->req->val;
-	int fd = fd_of(&val[i]);
+	int fd = run_fd(&val[i]);
 
 	if (fd == AT_FDCWD)
 		return fd;
@@ -116,15 +101,11 @@ static int64_t dirfd_of(const struct run *run, unsigned int i)
 	    run->req->call->arg[i + 1].kind == ARG_PATH &&
 	    !is_relative(&val[i + 1]))
 		return AT_FDCWD;
-	return owns(run, fd) ? fd : -EBADF;
+	return run_owns(run, fd) ? fd : -EBADF;
 }
 
-/*
- * A path begins. /proc/self/fd/N is the client's way to name its handle N; the
- * session's own /proc/self is nobody's.
- */
-static int begin(const struct run *run, struct place *place, int dirfd,
-		 const char *path, bool at)
+int run_begin(const struct run *run, struct place *place, int dirfd,
+	      const char *path, bool at)
 {
 	static const char fds[] = "/proc/self/fd/";
 	const char *rest = path + sizeof(fds) - 1;
@@ -133,7 +114,7 @@ static int begin(const struct run *run, struct place *place, int dirfd,
 	if (!strncmp(path, fds, sizeof(fds) - 1)) {
 		fd = atoi(rest);
 		rest += strspn(rest, "0123456789");
-		if ((!*rest || *rest == '/') && owns(run, fd))
+		if ((!*rest || *rest == '/') && run_owns(run, fd))
 			return path_begin_at(place, fd,
 					     rest + strspn(rest, "/"), at);
 	}
@@ -153,7 +134,7 @@ static int map_path(struct run *run, unsigned int i)
 		run->reg[i] = (uintptr_t)val->data;
 		return 0;
 	}
-	err = begin(run, place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
+	err = run_begin(run, place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
 		    (const char *)val->data, has_dir);
 	if (!err)
 		err = path_guard(place, !call_follows(call, run->reg),
@@ -186,6 +167,22 @@ static void map_bytes(struct run *run, unsigned int i)
 		run->reg[len] = val->len;
 }
 
+/* The int that says the room never says more than there is. */
+static void map_bytes_at(struct run *run, unsigned int i)
+{
+	const struct value *val = &run->req->val[i];
+	struct value *len = &run->req->val[run->req->call->arg[i].len];
+	int32_t room;
+
+	run->reg[i] = (uintptr_t)val->data;
+	if (!len->data)
+		return;
+	memcpy(&room, len->data, sizeof(room));
+	if (val->data && room > (int32_t)val->len)
+		room = (int32_t)val->len;
+	memcpy(len->data, &room, sizeof(room));
+}
+
 static void map_iov(struct run *run, unsigned int i)
 {
 	const struct value *val = &run->req->val[i];
@@ -205,9 +202,9 @@ static int map_arg(struct run *run, unsigned int i)
 
 	switch ((enum arg_kind)run->req->call->arg[i].kind) {
 	case ARG_FD:
-		if (!owns(run, fd_of(val)))
+		if (!run_owns(run, run_fd(val)))
 			return -EBADF;
-		run->reg[i] = fd_of(val);
+		run->reg[i] = run_fd(val);
 		return 0;
 	case ARG_DIRFD:
 		fd = dirfd_of(run, i);
@@ -226,12 +223,17 @@ static int map_arg(struct run *run, unsigned int i)
 	case ARG_IOV_OUT:
 		map_iov(run, i);
 		return 0;
+	case ARG_OUT_AT:
+		map_bytes_at(run, i);
+		return 0;
 	case ARG_STR:
 	case ARG_STRUCT_IN:
 	case ARG_STRUCT_OUT:
 	case ARG_STRUCT_INOUT:
 		run->reg[i] = (uintptr_t)val->data;
 		return 0;
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
 	case ARG_PTR:
 		return -ENOSYS;
 	case ARG_NONE:
@@ -287,11 +289,11 @@ static int64_t do_open(struct run *run, int64_t dirfd,
 		return dirfd;
 	if (!path->data)
 		return -EFAULT;
-	if (!may_change(run) && !(how->flags & O_PATH) &&
+	if (!run_may_change(run) && !(how->flags & O_PATH) &&
 	    ((how->flags & O_ACCMODE) != O_RDONLY ||
 	     how->flags & (O_CREAT | O_TRUNC)))
 		return -EROFS;
-	err = begin(run, place, dirfd, (const char *)path->data, true);
+	err = run_begin(run, place, dirfd, (const char *)path->data, true);
 	return err ? err : new_handle(run, path_open(place, how));
 }
 
@@ -319,8 +321,8 @@ static int64_t do_openat2(struct run *run, bool *go_on)
 	memcpy(&how, val[2].data, sizeof(how));
 	/* Here a path that begins with / begins in the directory. */
 	if (how.resolve & RESOLVE_IN_ROOT) {
-		dirfd = fd_of(&val[0]);
-		if (dirfd != AT_FDCWD && !owns(run, dirfd))
+		dirfd = run_fd(&val[0]);
+		if (dirfd != AT_FDCWD && !run_owns(run, dirfd))
 			return -EBADF;
 	}
 	return do_open(run, dirfd, &how);
@@ -337,7 +339,7 @@ static int64_t do_resolve(struct run *run, bool *go_on)
 		return dirfd;
 	if (!val[1].data || !val[3].data || val[3].len < PATH_MAX)
 		return -EINVAL;
-	ret = begin(run, &run->place[1], dirfd, (const char *)val[1].data,
+	ret = run_begin(run, &run->place[1], dirfd, (const char *)val[1].data,
 		    true);
 	if (ret)
 		return ret;
@@ -348,7 +350,7 @@ static int64_t do_resolve(struct run *run, bool *go_on)
 
 static int64_t do_close(struct run *run, bool *go_on)
 {
-	int fd = fd_of(&run->req->val[0]);
+	int fd = run_fd(&run->req->val[0]);
 
 	*go_on = false;
 	/* First the name, or the number could be somebody's new handle. */
@@ -365,47 +367,10 @@ static int64_t do_setfl(struct run *run, bool *go_on)
 	return 0;
 }
 
-static int64_t do_socket(struct run *run, bool *go_on)
-{
-	*go_on = true;
-	run->reg[1] |= SOCK_CLOEXEC;
-	return 0;
-}
-
 static int64_t do_inotify_init1(struct run *run, bool *go_on)
 {
 	*go_on = true;
 	run->reg[0] |= O_CLOEXEC;
-	return 0;
-}
-
-/* Options whose value holds a pointer or code would name our memory. */
-static int64_t do_setsockopt(struct run *run, bool *go_on)
-{
-	int level = run->reg[1];
-	int name = run->reg[2];
-
-	*go_on = false;
-	switch (level) {
-	case SOL_SOCKET:
-		if (name == SO_ATTACH_FILTER || name == SO_ATTACH_BPF ||
-		    name == SO_ATTACH_REUSEPORT_CBPF ||
-		    name == SO_ATTACH_REUSEPORT_EBPF)
-			return -ENOPROTOOPT;
-		break;
-	case IPPROTO_IP:
-	case IPPROTO_IPV6:
-		/* The tables of netfilter begin at 64; v6 has its own above. */
-		if (name >= 64 && !(level == IPPROTO_IPV6 && name >= 66))
-			return -ENOPROTOOPT;
-		break;
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		break;
-	default:
-		return -ENOPROTOOPT;
-	}
-	*go_on = true;
 	return 0;
 }
 
@@ -417,7 +382,7 @@ static int64_t do_adjtimex(struct run *run, bool *go_on)
 	const struct value *val = &run->req->val[clock];
 	const struct timex *timex = (const void *)val->data;
 
-	*go_on = !timex || may_change(run) || timex->modes == 0 ||
+	*go_on = !timex || run_may_change(run) || timex->modes == 0 ||
 		 timex->modes == ADJ_OFFSET_SS_READ;
 	return -EROFS;
 }
@@ -427,7 +392,7 @@ static int64_t do_syslog(struct run *run, bool *go_on)
 	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
 	int type = (int)run->reg[0];
 
-	*go_on = may_change(run) || (type >= OPEN && type <= READ_ALL) ||
+	*go_on = run_may_change(run) || (type >= OPEN && type <= READ_ALL) ||
 		 type == SIZE_UNREAD || type == SIZE_BUFFER;
 	return -EROFS;
 }
@@ -442,9 +407,14 @@ static const struct {
 	{ "close", false, do_close },
 	{ "rsc_resolve", false, do_resolve },
 	{ "F_SETFL", true, do_setfl },
-	{ "socket", true, do_socket },
 	{ "inotify_init1", true, do_inotify_init1 },
-	{ "setsockopt", true, do_setsockopt },
+	{ "socket", true, net_socket },
+	{ "accept4", true, net_accept },
+	{ "bind", true, net_address },
+	{ "connect", true, net_address },
+	{ "sendto", true, net_address },
+	{ "getsockopt", true, net_option },
+	{ "setsockopt", true, net_option },
 	{ "adjtimex", true, do_adjtimex },
 	{ "clock_adjtime", true, do_adjtimex },
 	{ "syslog", true, do_syslog },
@@ -486,7 +456,7 @@ static int admit(const struct run *run)
 	}
 	if (call->of && (uint32_t)run->req->val[1].num != call->request)
 		return -EINVAL;
-	if (call->traits & T_MODIFIES && !may_change(run))
+	if (call->traits & T_MODIFIES && !run_may_change(run))
 		return -EROFS;
 	return 0;
 }

@@ -147,6 +147,23 @@ static int fetch_in(struct tracee *t, struct value *v, const struct arg *arg)
 	return 0;
 }
 
+/* How much room there is says the int behind another argument. */
+static int fetch_room(struct tracee *t, struct value *v, const struct arg *arg)
+{
+	int32_t room;
+	int err;
+
+	if (!v->num)
+		return 0;
+	err = memory_read(t->pid, t->arg[arg->len], &room, sizeof(room));
+	if (err)
+		return err;
+	v->len = room < 0 ? 0 : (size_t)room;
+	if (v->len > VALUE_BYTES_MAX)
+		v->len = VALUE_BYTES_MAX;
+	return 0;
+}
+
 static int fetch_value(struct tracee *t, unsigned int i)
 {
 	const struct arg *arg = &t->call->arg[i];
@@ -201,6 +218,10 @@ static int fetch_value(struct tracee *t, unsigned int i)
 	case ARG_STRUCT_OUT:
 		v->len = v->num ? struct_table[arg->type].size : 0;
 		return 0;
+	case ARG_OUT_AT:
+		return fetch_room(t, v, arg);
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
 	case ARG_PTR:
 		return -ENOSYS;
 	}
@@ -231,7 +252,9 @@ static int probe_outputs(struct tracee *t)
 	    (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_FILE)
 		return 0;
 	for (unsigned int i = 0; !err && i < CALL_ARGS; i++)
-		if (t->call->arg[i].kind == ARG_OUT && t->req.val[i].num)
+		if ((t->call->arg[i].kind == ARG_OUT ||
+		     t->call->arg[i].kind == ARG_OUT_AT) &&
+		    t->req.val[i].num)
 			err = probe(t->pid, t->req.val[i].num,
 				    t->req.val[i].len);
 	return err;
@@ -299,6 +322,7 @@ int64_t store(struct tracee *t)
 			n = scatter(t, v, t->req.val[arg->len].num);
 			break;
 		case ARG_OUT_ALL:
+		case ARG_OUT_AT:
 		case ARG_STRUCT_OUT:
 		case ARG_STRUCT_INOUT:
 			n = memory_write(t->pid, v->num, v->data, v->len);

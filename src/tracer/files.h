@@ -20,6 +20,7 @@ struct remote {
 	unsigned int refs;
 	uint32_t object; /* enum object and its bit */
 	bool append;	 /* opened with O_APPEND */
+	bool quiet;	 /* a socket whose EPIPE raises no SIGPIPE */
 	bool mapped;	 /* the placeholder holds the file's bytes */
 	int peer;	 /* owned: other end of the placeholder, or -1 */
 	char *path;	 /* owned: as opened, absolute; NULL: unknown */

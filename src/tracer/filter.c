@@ -88,10 +88,27 @@ static bool is_watched(const struct call *call)
 	       !(call->classes & (C_NETWORK | C_CLOCK));
 }
 
+/*
+ * Sockets are remote when socket(2) is selected; those that hand descriptors
+ * over are watched in any case.
+ */
+static bool may_be_remote(const struct run *run, const struct call *call)
+{
+	if (!(call->classes & C_NETWORK) || call->verdict == V_REFUSED ||
+	    run->selected[call_by_name("socket")->id])
+		return true;
+	for (size_t k = 0; k < ARRAY_SIZE(carriers); k++)
+		if (!strcmp(carriers[k], call->name))
+			return true;
+	return false;
+}
+
 static bool stops(const struct run *run, const struct number *n)
 {
 	bool selected = run->selected[n->call->id];
 
+	if (!may_be_remote(run, n->call))
+		return false;
 	switch ((enum verdict)n->call->verdict) {
 	case V_LOCAL:
 		return hook_of(n->call) != NULL;

@@ -10,6 +10,7 @@
 
 void hook_chdir(struct run *run, struct tracee *t);
 void hook_clock(struct run *run, struct tracee *t);
+void hook_accept(struct run *run, struct tracee *t);
 void hook_close(struct run *run, struct tracee *t);
 void hook_close_range(struct run *run, struct tracee *t);
 void hook_dup(struct run *run, struct tracee *t);
@@ -22,7 +23,13 @@ void hook_mmap(struct run *run, struct tracee *t);
 void hook_copy(struct run *run, struct tracee *t);
 void hook_vmsplice(struct run *run, struct tracee *t);
 void hook_unshare(struct run *run, struct tracee *t);
+void hook_message(struct run *run, struct tracee *t);
+void hook_name(struct run *run, struct tracee *t);
+void hook_option(struct run *run, struct tracee *t);
+void hook_recvfrom(struct run *run, struct tracee *t);
 void hook_sched(struct run *run, struct tracee *t);
+void hook_sendto(struct run *run, struct tracee *t);
+void hook_socket(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 #endif

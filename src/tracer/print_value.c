@@ -409,6 +409,7 @@ static void put_arg(struct buf *out, const struct trace *trace,
 	case ARG_IN:
 	case ARG_OUT:
 	case ARG_OUT_ALL:
+	case ARG_OUT_AT:
 	case ARG_IOV_IN:
 	case ARG_IOV_OUT:
 		if (v->data)
@@ -424,6 +425,8 @@ static void put_arg(struct buf *out, const struct trace *trace,
 		else
 			put_address(out, t->arg[i]);
 		return;
+	case ARG_MSG_IN:
+	case ARG_MSG_OUT:
 	case ARG_PTR:
 		put_address(out, t->arg[i]);
 		return;

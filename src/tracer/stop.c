@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,7 +36,9 @@ void account(struct run *run, struct tracee *t, int64_t ret)
 	s->errors += ret < 0 && ret >= -4095;
 	s->nsec += (uint64_t)((now.tv_sec - t->start.tv_sec) * 1000000000L +
 			      now.tv_nsec - t->start.tv_nsec);
-	if ((t->call->ret == RET_LEN || t->call->ret == RET_SIZE) && ret > 0)
+	if ((t->call->ret == RET_LEN || t->call->ret == RET_SIZE ||
+	     t->call->ret == RET_TRUNC) &&
+	    ret > 0)
 		s->bytes += (uint64_t)ret;
 }
 
@@ -138,10 +141,24 @@ void finish_reply(struct run *run, struct tracee *t)
 	finish_skip(run, t, ret);
 }
 
+/* MSG_NOSIGNAL */
+static bool asks_silence(const struct tracee *t)
+{
+	unsigned int i = 0;
+
+	while (i < CALL_ARGS && t->call->arg[i].kind != ARG_FLAGS)
+		i++;
+	return i == CALL_ARGS || t->arg[i] & MSG_NOSIGNAL;
+}
+
 void raise_for(struct tracee *t, int64_t ret)
 {
-	if (ret == -EPIPE && t->call->ret == RET_LEN &&
-	    !(t->call->classes & C_NETWORK))
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	bool sends = t->call->classes & C_NETWORK;
+
+	if (ret != -EPIPE || (e && e->remote->quiet))
+		return;
+	if (sends ? !asks_silence(t) : !t->call->of)
 		syscall(SYS_tgkill, t->tgid, t->pid, SIGPIPE);
 }
 
@@ -267,9 +284,8 @@ out:
 	return side;
 }
 
-/* The side of one path argument; name gets its normalised absolute name. */
-static enum side path_side(struct run *run, struct tracee *t, unsigned int i,
-			   struct value *v, char *name, int *err)
+enum side path_side(struct run *run, struct tracee *t, unsigned int i,
+		    struct value *v, char *name, int *err)
 {
 	bool at = i > 0 && t->call->arg[i - 1].kind == ARG_DIRFD;
 	char proc[PATH_MAX];

@@ -295,6 +295,12 @@ void forward_now(struct run *run, struct tracee *t);
 void finish_reply(struct run *run, struct tracee *t);
 /* The result of t's call, whose last part ended with ret. */
 int64_t whole_result(const struct tracee *t, int64_t ret);
+/*
+ * The side of path argument i, which is v; name gets its normalised absolute
+ * name, v what the server calls it. *err: what else the program sees.
+ */
+enum side path_side(struct run *run, struct tracee *t, unsigned int i,
+		    struct value *v, char *name, int *err);
 /* Raises the signal that goes with a result: SIGPIPE. */
 void raise_for(struct tracee *t, int64_t ret);
 /* Counts and prints the call that returned ret. */

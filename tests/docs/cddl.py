@@ -91,7 +91,7 @@ def frames(name, limit):
 TOKEN = re.compile(r"""\s*(?:;[^\n]*)?(?:
     (?P<text>'[^']*') | (?P<range>-?\d+\.\.-?\d+) | (?P<num>-?\d+) |
     (?P<size>\.size) | (?P<name>[A-Za-z@_$](?:[-.]*[A-Za-z0-9@_$])*) |
-    (?P<mark>[=/\[\],:()]))""", re.X)
+    (?P<mark>[=/\[\],:()*]))""", re.X)
 
 
 def tokens(text):
@@ -204,6 +204,8 @@ class Contract:
 
     def array(self):
         self.take('mark', '[')
+        if self.peek(1) == ('mark', '*'):
+            return self.repeated()
         kinds = []
         while self.peek() != ('mark', ']'):
             if kinds:
@@ -220,6 +222,25 @@ class Contract:
                 return f'{len(item)} items, not {len(kinds)}'
             for i, kind in enumerate(kinds):
                 why = kind(item[i])
+                if why:
+                    return f'item {i}: {why}'
+            return None
+        return check
+
+    def repeated(self):
+        low = int(self.take('num'))
+        self.take('mark', '*')
+        high = int(self.take('num'))
+        kind = self.choice()
+        self.take('mark', ']')
+
+        def check(item):
+            if not isinstance(item, list):
+                return 'no array'
+            if not low <= len(item) <= high:
+                return f'{len(item)} items, not {low} to {high}'
+            for i, one in enumerate(item):
+                why = kind(one)
                 if why:
                     return f'item {i}: {why}'
             return None

@@ -228,8 +228,8 @@
 	  "an object of unknown kind")                                         \
 	X(object_of_unknown_bits, OPENAT, "87 02 01 07 03 10 00 00", RANGE)    \
 	X(object_null, OPENAT, "87 02 01 07 03 f6 00 00", RANGE)               \
-	X(handle_of_openat_over_int, OPENAT, "87 02 01 07 1a 80000000 00 00 00", \
-	  "a handle out of range")                                             \
+	X(handle_of_openat_over_int, OPENAT,                                   \
+	  "87 02 01 07 1a 80000000 00 00 00", "a handle out of range")         \
 	X(read_of_more_than_asked, "87 01 01 07 01 03 02 02",                  \
 	  "85 02 01 07 03 43 616263", "a result of more than asked")           \
 	X(read_of_nothing_answered, "87 01 01 07 01 03 00 00",                 \

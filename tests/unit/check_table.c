@@ -351,7 +351,7 @@ static bool gives(const struct call *call)
 	return call->ret != RET_INT || !call_nargs(call) ||
 	       has_kind(call, ARG_OUT) || has_kind(call, ARG_OUT_ALL) ||
 	       has_kind(call, ARG_IOV_OUT) || has_kind(call, ARG_STRUCT_OUT) ||
-	       has_kind(call, ARG_STRUCT_INOUT);
+	       has_kind(call, ARG_STRUCT_INOUT) || has_kind(call, ARG_MSG_OUT);
 }
 
 /* Calls made for an effect that is no change of the machine. */
@@ -377,11 +377,15 @@ static const char *const harmless[] = {
 	"F_GETPIPE_SZ",
 	"F_GET_SEALS",
 	"FIONBIO",
-	/* on a socket of the caller's */
+	/* on a socket of the caller's; a bind that makes a file is refused */
+	"bind",
 	"listen",
 	"connect",
 	"shutdown",
 	"setsockopt",
+	/* through one that was made for it */
+	"sendmsg",
+	"sendmmsg",
 	/* on a cache or a lock */
 	"fadvise64",
 	"readahead",

@@ -1,0 +1,46 @@
+/*
+ * Private to run.c and its family: a call about to be made, and what its hooks
+ * may ask.
+ */
+#ifndef RSC_RUN_INTERNAL_H
+#define RSC_RUN_INTERNAL_H
+
+#include <sys/uio.h>
+
+#include "server/path.h"
+#include "server/session.h"
+
+struct run {
+	struct worker *worker;
+	struct req *req;
+	uint64_t reg[CALL_ARGS];
+	struct iovec iov[CALL_ARGS];
+	struct place place[CALL_ARGS]; /* of PATH arguments */
+};
+
+/* run.c */
+
+/* What the client calls fd, as the kernel takes it from a register. */
+int run_fd(const struct value *val);
+bool run_owns(const struct run *run, int fd);
+/* False for a --read-only server. */
+bool run_may_change(const struct run *run);
+/*
+ * A path begins. /proc/self/fd/N is the client's way to name its handle N; the
+ * session's own /proc/self is nobody's. at: the call takes a directory. 0 or
+ * -errno.
+ */
+int run_begin(const struct run *run, struct place *place, int dirfd,
+	      const char *path, bool at);
+
+/*
+ * net.c: hooks of the calls on sockets, after the arguments were checked and
+ * mapped: a result, or *go_on for the generic call after them.
+ */
+
+int64_t net_socket(struct run *run, bool *go_on);
+int64_t net_accept(struct run *run, bool *go_on);
+int64_t net_address(struct run *run, bool *go_on);
+int64_t net_option(struct run *run, bool *go_on);
+
+#endif
