@@ -39,6 +39,8 @@ struct regs {
  * in a ptrace stop.
  */
 
+/* At a seccomp stop: the call that is about to be made; ret is 0. */
+int arch_get_call(pid_t pid, struct regs *regs);
 /* Reads the registers. */
 int arch_get(pid_t pid, struct regs *regs);
 /* At a seccomp stop: no call is made and the program sees ret. */

@@ -67,6 +67,34 @@ static void on_bool(void *ctx, bool value)
 	t->ok = value;
 }
 
+/* What leaves take.ok as it is, is not allowed. */
+static const struct cbor_callbacks callbacks = {
+	.uint8 = on_uint8,
+	.uint16 = on_uint16,
+	.uint32 = on_uint32,
+	.uint64 = on_uint64,
+	.negint8 = on_negint8,
+	.negint16 = on_negint16,
+	.negint32 = on_negint32,
+	.negint64 = on_negint64,
+	.byte_string_start = cbor_null_byte_string_start_callback,
+	.byte_string = on_bytes,
+	.string = cbor_null_string_callback,
+	.string_start = cbor_null_string_start_callback,
+	.indef_array_start = cbor_null_indef_array_start_callback,
+	.array_start = on_array,
+	.indef_map_start = cbor_null_indef_map_start_callback,
+	.map_start = cbor_null_map_start_callback,
+	.tag = cbor_null_tag_callback,
+	.float2 = cbor_null_float2_callback,
+	.float4 = cbor_null_float4_callback,
+	.float8 = cbor_null_float8_callback,
+	.undefined = cbor_null_undefined_callback,
+	.null = on_null,
+	.boolean = on_bool,
+	.indef_break = cbor_null_indef_break_callback,
+};
+
 bool cursor_fail(struct cursor *c, const char *why)
 {
 	if (!c->why)
@@ -93,7 +121,6 @@ static bool minimal(const uint8_t *at, uint64_t num)
 
 bool cursor_next(struct cursor *c, struct item *item)
 {
-	struct cbor_callbacks callbacks = cbor_empty_callbacks;
 	struct take take = { .ok = false };
 	struct cbor_decoder_result res;
 	uint64_t head;
@@ -102,18 +129,6 @@ bool cursor_next(struct cursor *c, struct item *item)
 		return false;
 	if (c->at >= c->end)
 		return cursor_fail(c, "the frame ends inside its item");
-	callbacks.uint8 = on_uint8;
-	callbacks.uint16 = on_uint16;
-	callbacks.uint32 = on_uint32;
-	callbacks.uint64 = on_uint64;
-	callbacks.negint8 = on_negint8;
-	callbacks.negint16 = on_negint16;
-	callbacks.negint32 = on_negint32;
-	callbacks.negint64 = on_negint64;
-	callbacks.byte_string = on_bytes;
-	callbacks.array_start = on_array;
-	callbacks.null = on_null;
-	callbacks.boolean = on_bool;
 	res = cbor_stream_decode(c->at, (size_t)(c->end - c->at), &callbacks,
 				 &take);
 	if (res.status == CBOR_DECODER_NEDATA)

@@ -537,7 +537,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		then(run, t);
 		return;
 	}
-	if (arch_get(t->pid, &t->regs))
+	if (arch_get_call(t->pid, &t->regs))
 		return;
 	if (t->launching) {
 		int err = t->regs.nr == READY_NR ?

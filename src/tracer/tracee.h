@@ -135,6 +135,7 @@ struct stats {
 struct waiting {
 	bool stale;		/* the signalfd may have no news */
 	bool watched;		/* the watcher runs */
+	bool timed;		/* reading the channel ends after a while */
 	bool woken;		/* by the watcher: look at everything */
 	unsigned int in_a_row;	/* stops since the channel was looked at */
 	long long since;	/* ns; BUSY_STOPS ago */

@@ -27,7 +27,9 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +46,7 @@
 
 int wait_init(struct run *run)
 {
+	static const struct timeval slow = { 0, 1000 };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -52,6 +55,9 @@ int wait_init(struct run *run)
 	run->wait.stale = true;
 	run->wait.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	place_init(&run->place);
+	/* A pipe cannot; then poll(2) watches the time. */
+	run->wait.timed = !setsockopt(run->channel.in, SOL_SOCKET, SO_RCVTIMEO,
+				      &slow, sizeof(slow));
 	return run->sigchld < 0 || run->wait.kick < 0 ? -errno : 0;
 }
 
@@ -184,6 +190,13 @@ static bool channel_ready(struct run *run, int timeout)
 	return poll(&p, 1, timeout) > 0;
 }
 
+/* Nothing but a reply can come, for timeout ms. */
+static bool reply_comes(struct run *run, int timeout)
+{
+	/* Reading waits as well, in one call. */
+	return run->wait.timed || channel_ready(run, timeout);
+}
+
 /*
  * True when a reply came while it was waited for actively. Where that fails
  * often it is left out for a while.
@@ -270,7 +283,7 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 		    !run->outstanding && !run->placing)
 			event = sleep_for_stop(run, pid, status);
 		else if (timeout >= 0 && run->nasking == run->ntracees)
-			event = spin(run) || channel_ready(run, timeout) ?
+			event = spin(run) || reply_comes(run, timeout) ?
 					EVENT_REPLY :
 					EVENT_NONE;
 		else
