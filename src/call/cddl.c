@@ -20,7 +20,8 @@ static const char head[] =
 	"; so many bytes. Numbers and lengths are in their shortest form,\n"
 	"; lengths are definite, nothing stands behind the item.\n"
 	"\n"
-	"message = hello / call / reply / spawn / exit / cancel\n"
+	"message = hello / call / reply / spawn / exit / cancel"
+	" / ready\n"
 	"\n"
 	"hello = [0, 'rsc', version, arch, digest, name]\n"
 	"version = %u\n"
@@ -34,6 +35,11 @@ static const char head[] =
 	"exit = [4, task]\n"
 	"cancel = [5, task, seq]\n"
 	"\n"
+	"ready = [6, watch, mask, edge]\n"
+	"watch = 0..4294967295 ; as call-rsc_watch named it\n"
+	"mask = 0..31 / 8192..8223 ; bits of poll(2)\n"
+	"edge = 0..%u ; %u: as if it came to be readable, %u: writable\n"
+	"\n"
 	"task = 0..4294967295\n"
 	"new-task = 1..4294967295\n"
 	"seq = 0..4294967295 ; grows with each call of a task\n"
@@ -42,7 +48,8 @@ static const char head[] =
 	"errno = -4095..-1 ; numbers of asm-generic\n"
 	"handle = 0..%d ; a descriptor of the task on the server\n"
 	"object = 0..%u / %u..%u ; kind: file, directory, pipe, socket,"
-	" other; +%u: can be polled\n"
+	" other,\n"
+	"\t; datagram socket; +%u: can be polled\n"
 	"device = u64 ; stat(2): descriptors with the same device and inode\n"
 	"inode = u64 ; are of the same file\n"
 	"\n"
@@ -82,7 +89,8 @@ static void print_head(void)
 
 	printf(head, FRAME_MAX, WIRE_VERSION,
 	       sizeof(((struct hello *)0)->arch) - 1, WIRE_NAME_MAX,
-	       SPAWN_FILES | SPAWN_FS, SPAWN_FILES, SPAWN_FS, INT_MAX, last,
+	       SPAWN_FILES | SPAWN_FS, SPAWN_FILES, SPAWN_FS,
+	       EDGE_IN | EDGE_OUT, EDGE_IN, EDGE_OUT, INT_MAX, last,
 	       OBJECT_POLLABLE, OBJECT_POLLABLE + last, OBJECT_POLLABLE,
 	       PATH_MAX - 1, VALUE_BYTES_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,
 	       MESSAGE_NAME_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,

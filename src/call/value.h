@@ -60,6 +60,7 @@ enum object {
 	OBJECT_PIPE,
 	OBJECT_SOCKET,
 	OBJECT_OTHER, /* devices, links, anonymous inodes */
+	OBJECT_DGRAM, /* a socket that an error does not end */
 	OBJECT_KINDS,
 	OBJECT_POLLABLE = 8, /* bit: epoll_ctl(2) takes it */
 };

@@ -94,6 +94,13 @@ int wire_put_cancel(struct buf *buf, uint32_t task, uint32_t seq)
 	return put_numbers(buf, 3, n);
 }
 
+int wire_put_ready(struct buf *buf, const struct ready *ready)
+{
+	uint32_t n[] = { MSG_READY, ready->watch, ready->mask, ready->edge };
+
+	return put_numbers(buf, 4, n);
+}
+
 static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
 {
 	switch ((enum arg_kind)arg->kind) {
@@ -303,10 +310,22 @@ static bool get_u32(struct cursor *c, uint32_t *out)
 	return true;
 }
 
+static bool get_ready(struct cursor *c, struct ready *ready)
+{
+	if (!get_u32(c, &ready->watch) || !get_u32(c, &ready->mask) ||
+	    !get_u32(c, &ready->edge))
+		return false;
+	if (ready->mask & ~(uint32_t)READY_MASK)
+		return cursor_fail(c, "READY of an unknown kind");
+	if (ready->edge & ~(uint32_t)(EDGE_IN | EDGE_OUT))
+		return cursor_fail(c, "READY with an unknown edge");
+	return cursor_end(c);
+}
+
 /* Reads to behind the head; *items is the array's length. */
 static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 {
-	static const unsigned char want[] = { 6, 0, 0, 4, 2, 3 };
+	static const unsigned char want[] = { 6, 0, 0, 4, 2, 3, 4 };
 	uint64_t type;
 	uint64_t id;
 
@@ -318,6 +337,8 @@ static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 		return cursor_fail(c, "a message of the wrong length");
 	if (type == MSG_HELLO)
 		return get_hello(c, &head->hello);
+	if (type == MSG_READY)
+		return get_ready(c, &head->ready);
 	if (!get_u32(c, &head->task))
 		return false;
 	switch (head->type) {

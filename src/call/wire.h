@@ -11,6 +11,7 @@
  *   SPAWN  [3, task, parent, share]      a twin for a new thread or process
  *   EXIT   [4, task]                     the thread is gone
  *   CANCEL [5, task, seq]                give up the call, if it still can be
+ *   READY  [6, watch, mask, edge]        from the server: a watched object
  *
  * Arguments: INT/UINT/FLAGS an integer (INT may be negative); FD and DIRFD a
  * handle (DIRFD: -100 for AT_FDCWD); PATH and STR bytes; IN and IOV_IN bytes;
@@ -21,6 +22,8 @@
  */
 #ifndef RSC_WIRE_H
 #define RSC_WIRE_H
+
+#include <sys/epoll.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -36,11 +39,29 @@ enum msg {
 	MSG_SPAWN,
 	MSG_EXIT,
 	MSG_CANCEL,
+	MSG_READY,
 	MSG_COUNT
 };
 
 /* What a SPAWN shares with its parent (bits). */
 enum spawn_share { SPAWN_FILES = 1, SPAWN_FS = 2 };
+
+/* What rsc_watch asks for beyond what can be read (bits). */
+enum watch_want { WATCH_OUT = 1, WATCH_EDGES = 2 };
+
+/* The bits of poll(2) that READY tells; the others follow from them. */
+#define READY_MASK                                                             \
+	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP)
+
+/* What has happened again though it was so before (bits). */
+enum ready_edge { EDGE_IN = 1, EDGE_OUT = 2 };
+
+/* How ready a watched object is. */
+struct ready {
+	uint32_t watch; /* the client's name of it */
+	uint32_t mask;	/* of READY_MASK */
+	uint32_t edge;	/* enum ready_edge */
+};
 
 struct hello {
 	uint32_t version;
@@ -57,6 +78,7 @@ struct msg_head {
 	uint32_t share;		 /* SPAWN */
 	const struct call *call; /* CALL */
 	struct hello hello;	 /* HELLO */
+	struct ready ready;	 /* READY */
 };
 
 /* Each appends one whole frame to out; 0 or -errno. */
@@ -67,11 +89,12 @@ int wire_put_spawn(struct buf *out, uint32_t task, uint32_t parent,
 		   uint32_t share);
 int wire_put_exit(struct buf *out, uint32_t task);
 int wire_put_cancel(struct buf *out, uint32_t task, uint32_t seq);
+int wire_put_ready(struct buf *out, const struct ready *ready);
 
 /*
  * Reads the head of a frame's body and checks its form; 0 or -EPROTO with
- * *why (static text) naming the rule that it breaks. For HELLO, SPAWN, EXIT
- * and CANCEL the whole frame is checked, trailing bytes included.
+ * *why (static text) naming the rule that it breaks. For HELLO, SPAWN, EXIT,
+ * CANCEL and READY the whole frame is checked, trailing bytes included.
  */
 int wire_get_head(const uint8_t *body, size_t len, struct msg_head *head,
 		  const char **why);

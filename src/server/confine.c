@@ -140,8 +140,8 @@ out:
 	if (err)
 		log_err("session: cannot make %s the root: %s; give --root a "
 			"directory that is there, and run as root or where "
-			"user namespaces are allowed", root,
-			strerror(-err));
+			"user namespaces are allowed",
+			root, strerror(-err));
 	return err;
 }
 

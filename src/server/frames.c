@@ -273,6 +273,7 @@ static const char *(*const on_frame[])(struct session *session,
 	[MSG_HELLO] = on_hello,	   [MSG_CALL] = on_call,
 	[MSG_REPLY] = on_reply,	   [MSG_SPAWN] = on_spawn,
 	[MSG_EXIT] = on_exit_task, [MSG_CANCEL] = on_cancel,
+	[MSG_READY] = on_reply,
 };
 
 _Static_assert(sizeof(on_frame) / sizeof(*on_frame) == MSG_COUNT,

@@ -7,6 +7,24 @@
 
 #include "server/session.h"
 
+/* With the lock of from. */
+static int copy_watches(struct handles *handles, const struct handles *from)
+{
+	if (!from->nwatch)
+		return 0;
+	handles->watch = malloc(from->nwatch * sizeof(*from->watch));
+	if (!handles->watch)
+		return -ENOMEM;
+	handles->nwatch = from->nwatch;
+	handles->ready = from->ready;
+	memcpy(handles->watch, from->watch,
+	       from->nwatch * sizeof(*from->watch));
+	for (size_t i = 0; i < from->nwatch; i++)
+		if (from->watch[i])
+			ready_ref(from->ready, from->watch[i]);
+	return 0;
+}
+
 struct handles *handles_new(void)
 {
 	struct handles *handles = calloc(1, sizeof(*handles));
@@ -34,6 +52,8 @@ int handles_copy(struct handles *to, struct handles *from)
 			err = -ENOMEM;
 		}
 	}
+	if (!err)
+		err = copy_watches(to, from);
 	pthread_mutex_unlock(&from->lock);
 	return err;
 }
@@ -59,6 +79,10 @@ void handles_drop(struct handles *handles)
 		return;
 	pthread_cond_destroy(&handles->settled);
 	pthread_mutex_destroy(&handles->lock);
+	for (size_t i = 0; i < handles->nwatch; i++)
+		if (handles->watch[i])
+			ready_unref(handles->ready, handles->watch[i]);
+	free(handles->watch);
 	free(handles->bits);
 	free(handles);
 }
@@ -116,6 +140,10 @@ bool handles_remove(struct handles *handles, int fd)
 		had = handles->bits[fd / 64] & bit(fd);
 		handles->bits[fd / 64] &= ~bit(fd);
 	}
+	if ((size_t)fd < handles->nwatch && handles->watch[fd]) {
+		ready_unref(handles->ready, handles->watch[fd]);
+		handles->watch[fd] = 0;
+	}
 	pthread_mutex_unlock(&handles->lock);
 	return had;
 }
@@ -157,4 +185,51 @@ void handles_settle(struct handles *handles)
 	while (handles->closing)
 		pthread_cond_wait(&handles->settled, &handles->lock);
 	pthread_mutex_unlock(&handles->lock);
+}
+
+uint32_t handles_watch(struct handles *handles, int fd)
+{
+	uint32_t id = 0;
+
+	pthread_mutex_lock(&handles->lock);
+	if (fd >= 0 && (size_t)fd < handles->nwatch)
+		id = handles->watch[fd];
+	pthread_mutex_unlock(&handles->lock);
+	return id;
+}
+
+/* With the lock: room for the watch of fd. */
+static int reserve_watch(struct handles *handles, int fd)
+{
+	size_t n = ((size_t)fd + 64) & ~(size_t)63;
+	uint32_t *watch;
+
+	if ((size_t)fd < handles->nwatch)
+		return 0;
+	watch = realloc(handles->watch, n * sizeof(*watch));
+	if (!watch)
+		return -ENOMEM;
+	memset(watch + handles->nwatch, 0,
+	       (n - handles->nwatch) * sizeof(*watch));
+	handles->watch = watch;
+	handles->nwatch = n;
+	return 0;
+}
+
+int handles_set_watch(struct handles *handles, struct ready_state *ready,
+		      int fd, uint32_t id)
+{
+	int err;
+
+	pthread_mutex_lock(&handles->lock);
+	err = reserve_watch(handles, fd);
+	if (!err && handles->watch[fd] != id) {
+		ready_ref(ready, id);
+		if (handles->watch[fd])
+			ready_unref(ready, handles->watch[fd]);
+		handles->ready = ready;
+		handles->watch[fd] = id;
+	}
+	pthread_mutex_unlock(&handles->lock);
+	return err;
 }

@@ -43,8 +43,8 @@
 	 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
 #define PATH_BITS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
 
-static int proc_fd = -1;	/* /proc, or -1 where there is none */
-static bool rooted;		/* there is a root to be kept */
+static int proc_fd = -1; /* /proc, or -1 where there is none */
+static bool rooted;	 /* there is a root to be kept */
 static dev_t exe_dev;
 static ino_t exe_ino;
 
@@ -68,7 +68,8 @@ int path_init(bool has_root)
 
 	if (stat("/proc/self/exe", &st) < 0) {
 		log_err("session: cannot look at /proc/self/exe: %s; mount "
-			"/proc", strerror(errno));
+			"/proc",
+			strerror(errno));
 		return -errno;
 	}
 	exe_dev = st.st_dev;
@@ -144,8 +145,8 @@ int path_begin_at(struct place *place, int fd, const char *rest, bool at)
 		if (err)
 			return err;
 		if (snprintf(place->text, sizeof(place->text), "%s%s%s", text,
-			     *rest ? "/" : "", rest) >=
-		    (int)sizeof(place->text))
+			     *rest ? "/" : "",
+			     rest) >= (int)sizeof(place->text))
 			return -ENAMETOOLONG;
 		place->dirfd = AT_FDCWD;
 	}
@@ -295,13 +296,14 @@ static int check(int fd, const char *asked, bool stat_only)
 static uint64_t no_magic(uint64_t resolve)
 {
 	return resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) ?
-		       0 : RESOLVE_NO_MAGICLINKS;
+		       0 :
+		       RESOLVE_NO_MAGICLINKS;
 }
 
 static int walk(const struct place *place, const char *path, bool nofollow)
 {
-	return openat2_fd(place->dirfd, path, O_PATH | O_CLOEXEC |
-			  (nofollow ? O_NOFOLLOW : 0), 0,
+	return openat2_fd(place->dirfd, path,
+			  O_PATH | O_CLOEXEC | (nofollow ? O_NOFOLLOW : 0), 0,
 			  place->resolve | no_magic(place->resolve));
 }
 
@@ -458,8 +460,7 @@ struct open_how path_how(uint64_t flags, uint64_t mode)
 int path_open(struct place *place, const struct open_how *how)
 {
 	bool nofollow = how->flags & O_NOFOLLOW ||
-			(how->flags & (O_CREAT | O_EXCL)) ==
-				(O_CREAT | O_EXCL);
+			(how->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
 	uint64_t flags = how->flags | O_CLOEXEC;
 	const char *path = place->path;
 	uint64_t resolve = how->resolve;

@@ -15,10 +15,10 @@
 struct place {
 	int dirfd;
 	const char *path;
-	uint64_t resolve;	/* RESOLVE_* of openat2(2) that the call asks for */
-	bool magic;		/* path is a magic link that may be followed */
-	int held;		/* owned; -1, or the dirfd that path_guard made */
-	char text[PATH_MAX];	/* path, when it was replaced */
+	uint64_t resolve; /* RESOLVE_* of openat2(2) that the call asks for */
+	bool magic;	  /* path is a magic link that may be followed */
+	int held;	  /* owned; -1, or the dirfd that path_guard made */
+	char text[PATH_MAX]; /* path, when it was replaced */
 };
 
 /*

@@ -35,6 +35,16 @@ bool run_owns(const struct run *run, int fd)
 	return handles_has(run->worker->handles, fd);
 }
 
+static uint32_t socket_kind(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
+	return type == SOCK_STREAM || type == SOCK_SEQPACKET ? OBJECT_SOCKET :
+							       OBJECT_DGRAM;
+}
+
 static uint32_t object_of(int fd, struct req *req)
 {
 	struct epoll_event event = { .events = 0 };
@@ -53,7 +63,7 @@ static uint32_t object_of(int fd, struct req *req)
 	else if (S_ISFIFO(st.st_mode))
 		object = OBJECT_PIPE;
 	else if (S_ISSOCK(st.st_mode))
-		object = OBJECT_SOCKET;
+		object = socket_kind(fd);
 	if (object == OBJECT_DIR)
 		return object;
 	ep = epoll_create1(EPOLL_CLOEXEC);
@@ -97,8 +107,7 @@ static int64_t dirfd_of(const struct run *run, unsigned int i)
 
 	if (fd == AT_FDCWD)
 		return fd;
-	if (i + 1 < CALL_ARGS &&
-	    run->req->call->arg[i + 1].kind == ARG_PATH &&
+	if (i + 1 < CALL_ARGS && run->req->call->arg[i + 1].kind == ARG_PATH &&
 	    !is_relative(&val[i + 1]))
 		return AT_FDCWD;
 	return run_owns(run, fd) ? fd : -EBADF;
@@ -135,7 +144,7 @@ static int map_path(struct run *run, unsigned int i)
 		return 0;
 	}
 	err = run_begin(run, place, has_dir ? (int)run->reg[i - 1] : AT_FDCWD,
-		    (const char *)val->data, has_dir);
+			(const char *)val->data, has_dir);
 	if (!err)
 		err = path_guard(place, !call_follows(call, run->reg),
 				 call->classes & C_STAT);
@@ -340,7 +349,7 @@ static int64_t do_resolve(struct run *run, bool *go_on)
 	if (!val[1].data || !val[3].data || val[3].len < PATH_MAX)
 		return -EINVAL;
 	ret = run_begin(run, &run->place[1], dirfd, (const char *)val[1].data,
-		    true);
+			true);
 	if (ret)
 		return ret;
 	ret = path_resolve(&run->place[1], val[2].num & AT_SYMLINK_NOFOLLOW,
@@ -374,6 +383,17 @@ static int64_t do_inotify_init1(struct run *run, bool *go_on)
 	return 0;
 }
 
+static int64_t do_watch(struct run *run, bool *go_on)
+{
+	const uint64_t *reg = run->reg;
+
+	*go_on = false;
+	if (reg[1] > UINT32_MAX || reg[2] > UINT32_MAX)
+		return -EINVAL;
+	return ready_watch(run->worker, (int)reg[0], (uint32_t)reg[1],
+			   (uint32_t)reg[2]);
+}
+
 /* The clock and the kernel's log are changed by some of their commands. */
 
 static int64_t do_adjtimex(struct run *run, bool *go_on)
@@ -399,13 +419,14 @@ static int64_t do_syslog(struct run *run, bool *go_on)
 
 static const struct {
 	const char *name;
-	bool mapped;	/* after the arguments were checked and mapped */
+	bool mapped; /* after the arguments were checked and mapped */
 	int64_t (*hook)(struct run *run, bool *go_on);
 } hooks[] = {
 	{ "openat", false, do_openat },
 	{ "openat2", false, do_openat2 },
 	{ "close", false, do_close },
 	{ "rsc_resolve", false, do_resolve },
+	{ "rsc_watch", true, do_watch },
 	{ "F_SETFL", true, do_setfl },
 	{ "inotify_init1", true, do_inotify_init1 },
 	{ "socket", true, net_socket },
@@ -446,12 +467,12 @@ static int admit(const struct run *run)
 	      (call->verdict == V_SPLIT && call->traits & T_RUNS);
 	for (i = 0; may && i < CALL_ARGS; i++)
 		may = call->arg[i].kind != ARG_PTR;
-	if (!may || (call_nr(call) == CALL_NO_NR &&
-		     !(call->traits & T_RUNS))) {
+	if (!may || (call_nr(call) == CALL_NO_NR && !(call->traits & T_RUNS))) {
 		if (!atomic_exchange(&session->refused[call - call_table],
 				     true))
 			log_warn("session: %s may not run on the server: "
-				 "ENOSYS", call->name);
+				 "ENOSYS",
+				 call->name);
 		return -ENOSYS;
 	}
 	if (call->of && (uint32_t)run->req->val[1].num != call->request)
@@ -469,8 +490,9 @@ static int64_t run_call(struct run *run)
 	ret = admit(run);
 	if (ret)
 		return ret;
-	atomic_fetch_add(&run->worker->session->count[run->req->call -
-						      call_table], 1);
+	atomic_fetch_add(&run->worker->session
+				  ->count[run->req->call - call_table],
+			 1);
 	ret = run_hook(run, false, &go_on);
 	if (!go_on)
 		return ret;

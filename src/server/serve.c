@@ -26,11 +26,11 @@ struct listener {
 	bool use_stdio;
 	bool insecure;
 	bool once;
-	int ready;	/* descriptor to tell the bound URL, or -1 */
-	int fd;		/* owned */
-	int signals;	/* owned signalfd */
+	int ready;   /* descriptor to tell the bound URL, or -1 */
+	int fd;	     /* owned */
+	int signals; /* owned signalfd */
 	unsigned int sessions;
-	int status;	/* of the last session */
+	int status; /* of the last session */
 };
 
 static const char usage[] =
@@ -47,8 +47,16 @@ static const char usage[] =
 	"  -v, --verbose         say more; twice: everything\n"
 	"  -h, --help            this text\n";
 
-enum option_id { OPT_LISTEN = 256, OPT_STDIO, OPT_ROOT, OPT_READ_ONLY,
-		 OPT_INSECURE, OPT_ONCE, OPT_READY, OPT_COUNT };
+enum option_id {
+	OPT_LISTEN = 256,
+	OPT_STDIO,
+	OPT_ROOT,
+	OPT_READ_ONLY,
+	OPT_INSECURE,
+	OPT_ONCE,
+	OPT_READY,
+	OPT_COUNT
+};
 
 static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
@@ -103,7 +111,8 @@ static int parse(struct listener *l, int argc, char **argv)
 			if (l->ready >= 0)
 				break;
 			log_err("serve: --ready-fd %s: not a descriptor; give "
-				"its number", optarg);
+				"its number",
+				optarg);
 			return EXIT_USAGE + 1;
 		case OPT_COUNT:
 			l->opts.count = optarg;

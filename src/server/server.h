@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 struct server_opts {
-	const char *root;	/* directory that the client sees as /, or NULL */
-	const char *count;	/* file to append "name count" lines to, or NULL */
-	bool read_only;		/* whatever changes something is EROFS */
+	const char *root;  /* directory that the client sees as /, or NULL */
+	const char *count; /* file to append "name count" lines to, or NULL */
+	bool read_only;	   /* whatever changes something is EROFS */
 };
 
 /* `rsc serve`: listens, or serves one session on stdio; exit status. */

@@ -37,8 +37,8 @@
 #include "base/log.h"
 #include "server/confine.h"
 
-#define OWN_MAX 64		/* no descriptor of ours has that number */
-#define LEAVE_ROUNDS 40		/* of KICK_MS, when the session ends */
+#define OWN_MAX 64	/* no descriptor of ours has that number */
+#define LEAVE_ROUNDS 40 /* of KICK_MS, when the session ends */
 
 void session_wake(struct session *session)
 {
@@ -160,8 +160,10 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 
 	*count_fd = -1;
 	if (session->opts->count) {
-		*count_fd = open(session->opts->count, O_WRONLY | O_CREAT |
-				 O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+		*count_fd = open(session->opts->count,
+				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+					 O_NOCTTY,
+				 0666);
 		if (*count_fd < 0) {
 			err = -errno;
 			log_err("session: cannot open %s for the counts: %s",
@@ -181,7 +183,8 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 		return -ENOMEM;
 	pthread_mutex_init(&session->out_lock, NULL);
 	pthread_mutex_init(&session->tasks_lock, NULL);
-	return worker_init();
+	err = worker_init();
+	return err ? err : ready_init(session);
 }
 
 /* The exit status, with a line where the end was no ordinary one. */

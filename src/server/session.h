@@ -24,83 +24,100 @@
 /* The descriptors of one table that the client may name: its handles. */
 struct handles {
 	pthread_mutex_t lock;
-	pthread_cond_t settled;	/* closing is 0 */
+	pthread_cond_t settled; /* closing is 0 */
 	unsigned int closing;	/* closes queued or under way */
 	unsigned int users;	/* workers that share the table */
 	size_t words;
-	uint64_t *bits;		/* owned */
+	uint64_t *bits;		   /* owned */
+	struct ready_state *ready; /* of the watches, once there is one */
+	size_t nwatch;
+	uint32_t *watch; /* owned; by descriptor, 0: none */
+};
+
+/* ready.c's own. */
+struct ready_state {
+	int in;	   /* owned epolls: what can be read, */
+	int out;   /* what can be written; */
+	int level; /* of pipes, level triggered */
+	unsigned int npipes;
+	struct watch *pipes; /* list of those */
+	atomic_bool active;  /* something is or was watched */
+	pthread_mutex_t lock;
+	struct watch *watches; /* owned, hash by id */
+	struct buf frames;     /* with out_lock */
 };
 
 /* Who reads the channel; lead.c. */
 struct lead {
-	atomic_uint role;	/* a turn, which grows, and enum role */
-	atomic_int tid;		/* of the worker that reads or runs */
-	atomic_bool watched;	/* the main thread looks at role by itself */
-	atomic_uint running;	/* calls queued or under way */
-	atomic_uint looks;	/* at a turn before it is taken away */
-	struct worker *worker;	/* leader: who got the turn */
-	int err;		/* leader: reading ended with it, -errno */
+	atomic_uint role;      /* a turn, which grows, and enum role */
+	atomic_int tid;	       /* of the worker that reads or runs */
+	atomic_bool watched;   /* the main thread looks at role by itself */
+	atomic_uint running;   /* calls queued or under way */
+	atomic_uint looks;     /* at a turn before it is taken away */
+	struct worker *worker; /* leader: who got the turn */
+	int err;	       /* leader: reading ended with it, -errno */
 };
 
 struct session {
-	int in;				/* owned */
-	int out;			/* owned */
-	int wake;			/* owned eventfd, for the main thread */
-	struct handles *own;		/* the session's own descriptors */
+	int in;		     /* owned */
+	int out;	     /* owned */
+	int wake;	     /* owned eventfd, for the main thread */
+	struct handles *own; /* the session's own descriptors */
 	const struct server_opts *opts;
-	struct buf buf;			/* leader: bytes of in */
-	size_t used;			/* leader: how many are done with */
-	bool greeted;			/* leader: the client's HELLO came */
+	struct buf buf; /* leader: bytes of in */
+	size_t used;	/* leader: how many are done with */
+	bool greeted;	/* leader: the client's HELLO came */
 	struct lead lead;
-	atomic_int failed;		/* EPROTO or ECONNRESET */
-	atomic_bool ending;		/* calls that still queue are dropped */
-	atomic_bool kicking;		/* calls are to be given up */
-	pthread_mutex_t out_lock;	/* a frame is written whole */
-	pthread_mutex_t tasks_lock;	/* held to change the lists below, */
-	unsigned int nworkers;		/* and by others to walk them */
-	struct worker *workers[SESSION_BUCKETS];	/* owned, by task */
-	struct worker *leaving;		/* owned; their EXIT has come */
-	atomic_uint *count;		/* owned; calls run, by row */
-	atomic_bool *refused;		/* owned; rows reported as refused */
+	atomic_int failed;	    /* EPROTO or ECONNRESET */
+	atomic_bool ending;	    /* calls that still queue are dropped */
+	atomic_bool kicking;	    /* calls are to be given up */
+	pthread_mutex_t out_lock;   /* a frame is written whole */
+	pthread_mutex_t tasks_lock; /* held to change the lists below, */
+	unsigned int nworkers;	    /* and by others to walk them */
+	struct worker *workers[SESSION_BUCKETS]; /* owned, by task */
+	struct worker *leaving; /* owned; their EXIT has come */
+	struct ready_state ready;
+	atomic_uint *count;   /* owned; calls run, by row */
+	atomic_bool *refused; /* owned; rows reported as refused */
 };
 
 /* A frame that waits for its worker. */
 struct mail {
-	struct mail *next;	/* owned */
-	enum msg type;		/* CALL, SPAWN or EXIT */
-	uint32_t seq;		/* CALL */
-	struct worker *child;	/* SPAWN */
-	unsigned int turn;	/* 0, or the worker leads afterwards */
-	struct buf body;	/* owned; CALL */
+	struct mail *next;    /* owned */
+	enum msg type;	      /* CALL, SPAWN or EXIT */
+	uint32_t seq;	      /* CALL */
+	struct worker *child; /* SPAWN */
+	unsigned int turn;    /* 0, or the worker leads afterwards */
+	struct buf body;      /* owned; CALL */
 };
 
 struct worker {
 	struct session *session;
-	struct worker *next;	/* in its bucket or among the leaving */
+	struct worker *next; /* in its bucket or among the leaving */
 	uint32_t task;
-	uint32_t last_seq;	/* leader: of the last CALL */
-	bool called;		/* leader: last_seq is one */
-	unsigned int wary;	/* leader: calls that it is not to lead */
-	unsigned int caution;	/* leader: and how many next time */
+	uint32_t last_seq;    /* leader: of the last CALL */
+	bool called;	      /* leader: last_seq is one */
+	unsigned int wary;    /* leader: calls that it is not to lead */
+	unsigned int caution; /* leader: and how many next time */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;	/* mail came */
+	pthread_cond_t changed; /* mail came */
 	struct mail *head;	/* owned */
 	struct mail *tail;
-	size_t queued;		/* bytes of that mail */
-	unsigned int calls;	/* queued or under way */
-	pid_t tid;		/* 0 before the thread runs */
-	bool busy;		/* inside the call busy_seq */
-	bool cancel;		/* cancel_seq is to be given up */
-	bool exiting;		/* EXIT has come: no more replies */
-	bool done;		/* the thread touches this no more */
+	size_t queued;	    /* bytes of that mail */
+	unsigned int calls; /* queued or under way */
+	pid_t tid;	    /* 0 before the thread runs */
+	bool busy;	    /* inside the call busy_seq */
+	bool cancel;	    /* cancel_seq is to be given up */
+	bool exiting;	    /* EXIT has come: no more replies */
+	bool done;	    /* the thread touches this no more */
 	uint32_t busy_seq;
 	uint32_t cancel_seq;
-	uint32_t share;		/* what it shares with its parent */
+	uint32_t share; /* what it shares with its parent */
 
-	struct handles *handles;	/* a user's reference */
-	struct arena arena;		/* of the call under way */
-	struct buf out;			/* of the reply */
+	struct handles *handles; /* a user's reference */
+	struct arena arena;	 /* of the call under way */
+	struct buf out;		 /* of the reply */
 };
 
 /*
@@ -115,11 +132,11 @@ void session_wake(struct session *session);
 
 /* What is left to do after a frame was taken. */
 enum next {
-	NEXT_TAKE,	/* the next frame */
-	NEXT_READ,	/* there is no whole frame */
-	NEXT_RUN,	/* the request, by the worker that asked */
-	NEXT_AWAY,	/* nothing: another one leads */
-	NEXT_MAIN,	/* the main thread has to lead */
+	NEXT_TAKE, /* the next frame */
+	NEXT_READ, /* there is no whole frame */
+	NEXT_RUN,  /* the request, by the worker that asked */
+	NEXT_AWAY, /* nothing: another one leads */
+	NEXT_MAIN, /* the main thread has to lead */
 };
 
 /*
@@ -218,5 +235,28 @@ void handles_sweep(const struct handles *handles, const struct handles *own);
 void handles_closing(struct handles *handles, int more);
 /* Waits until none is: nobody waits for the reply of a close. */
 void handles_settle(struct handles *handles);
+/* The watch of a handle, or 0. */
+uint32_t handles_watch(struct handles *handles, int fd);
+/* A handle has a watch of ready, which is counted for it. 0 or -errno */
+int handles_set_watch(struct handles *handles, struct ready_state *ready,
+		      int fd, uint32_t id);
+
+/* ready.c */
+
+/* The main thread, before there is a worker; 0 or -errno. */
+int ready_init(struct session *session);
+/*
+ * Watches what the handle fd is under the client's name id, or wants to know
+ * more of it (enum watch_want). 0 or -errno.
+ */
+int ready_watch(struct worker *worker, int fd, uint32_t id, uint32_t want);
+/*
+ * With out_lock: writes worker->out, the reply to req, behind the READY frames
+ * that are due. 0 or -errno.
+ */
+int ready_send(struct worker *worker, const struct req *req);
+/* A handle more or less has the watch id. */
+void ready_ref(struct ready_state *ready, uint32_t id);
+void ready_unref(struct ready_state *ready, uint32_t id);
 
 #endif

@@ -29,7 +29,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "server/session.h"
 
@@ -67,7 +66,8 @@ struct worker *worker_new(struct session *session, uint32_t task,
 		return NULL;
 	worker->share = parent ? share : 0;
 	worker->handles = worker->share & SPAWN_FILES ?
-			  handles_share(parent->handles) : handles_new();
+				  handles_share(parent->handles) :
+				  handles_new();
 	if (!worker->handles) {
 		free(worker);
 		return NULL;
@@ -212,7 +212,7 @@ static void answer(struct worker *worker, const struct req *req)
 		return;
 	}
 	pthread_mutex_lock(&session->out_lock);
-	err = io_write_all(session->out, worker->out.data, worker->out.len);
+	err = ready_send(worker, req);
 	pthread_mutex_unlock(&session->out_lock);
 	if (err)
 		session_fail(session, worker->task, NULL);
@@ -381,8 +381,9 @@ bool worker_kick(struct worker *worker)
 
 	pthread_mutex_lock(&worker->lock);
 	again = worker->cancel || worker->exiting;
-	if (worker->busy && (worker->exiting || (worker->cancel &&
-	    worker->cancel_seq == worker->busy_seq)))
+	if (worker->busy &&
+	    (worker->exiting ||
+	     (worker->cancel && worker->cancel_seq == worker->busy_seq)))
 		worker_interrupt(worker->tid);
 	pthread_mutex_unlock(&worker->lock);
 	return again;

@@ -141,8 +141,12 @@ static int take_frame(struct run *run, const uint8_t *body, size_t len,
 	err = wire_get_head(body, len, &head, why);
 	if (err)
 		return err;
+	if (head.type == MSG_READY) {
+		ready_event(run, &head.ready);
+		return 0;
+	}
 	if (head.type != MSG_REPLY) {
-		*why = "the server may send replies only";
+		*why = "the server may send READY and replies only";
 		return -EPROTO;
 	}
 	t = tracee_by_task(run, head.task);

@@ -9,7 +9,7 @@
 
 #include "tracer/files.h"
 
-struct remote *remote_new(uint32_t object, int peer, const char *path)
+struct remote *remote_new(uint32_t object, const char *path)
 {
 	struct remote *remote = calloc(1, sizeof(*remote));
 
@@ -24,7 +24,8 @@ struct remote *remote_new(uint32_t object, int peer, const char *path)
 	}
 	remote->refs = 1;
 	remote->object = object;
-	remote->peer = peer;
+	remote->level.own = -1;
+	remote->level.peer = -1;
 	return remote;
 }
 
@@ -32,8 +33,9 @@ void remote_unref(struct remote *remote)
 {
 	if (!remote || --remote->refs)
 		return;
-	if (remote->peer >= 0)
-		close(remote->peer);
+	if (remote->watched)
+		HASH_DELETE(hh, *remote->watched, remote);
+	level_drop(&remote->level);
 	free(remote->path);
 	free(remote);
 }
@@ -68,6 +70,7 @@ struct files *files_copy(const struct files *files)
 			files_unref(copy);
 			return NULL;
 		}
+		copy->ent[i].bound = e->bound;
 	}
 	return copy;
 }

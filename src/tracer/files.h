@@ -15,19 +15,29 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <uthash.h>
+
+#include "tracer/level.h"
 
 struct remote {
 	unsigned int refs;
-	uint32_t object; /* enum object and its bit */
-	bool append;	 /* opened with O_APPEND */
-	bool quiet;	 /* a socket whose EPIPE raises no SIGPIPE */
-	bool mapped;	 /* the placeholder holds the file's bytes */
-	int peer;	 /* owned: other end of the placeholder, or -1 */
-	char *path;	 /* owned: as opened, absolute; NULL: unknown */
+	uint32_t object;    /* enum object and its bit */
+	bool append;	    /* opened with O_APPEND */
+	bool quiet;	    /* a socket whose EPIPE raises no SIGPIPE */
+	bool mapped;	    /* the placeholder holds the file's bytes */
+	char *path;	    /* owned: as opened, absolute; NULL: unknown */
+	struct level level; /* of one that can be polled */
+	/* ready.c's: */
+	UT_hash_handle hh;
+	struct remote **watched; /* where it is found by watch, or NULL */
+	uint32_t watch;		 /* its name on the wire */
+	uint32_t want;		 /* enum watch_want: what the server tells */
+	uint32_t fresh;		 /* of level.mask: not yet told to a poll */
 };
 
 struct entry {
 	int handle;	       /* the server's number; -1: no entry */
+	bool bound;	       /* the server has the watch at the handle */
 	struct remote *remote; /* a reference */
 };
 
@@ -38,10 +48,9 @@ struct files {
 };
 
 /*
- * A description with one reference; path is copied, peer is owned from then
- * on. NULL when out of memory.
+ * A description with one reference; path is copied. NULL when out of memory.
  */
-struct remote *remote_new(uint32_t object, int peer, const char *path);
+struct remote *remote_new(uint32_t object, const char *path);
 void remote_unref(struct remote *remote);
 
 struct files *files_new(void);

@@ -180,7 +180,7 @@ static void pull(struct run *run, struct tracee *t, struct entry *e)
 	char name[64];
 	int err;
 
-	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_FILE) {
+	if (e->remote->object != OBJECT_FILE) {
 		log_info("%s from a remote pipe or socket to this side: EINVAL",
 			 t->call->name);
 		finish_skip(run, t, -EINVAL);

@@ -17,8 +17,7 @@ static void cwd_named(struct run *run, struct tracee *t)
 {
 	const char *name = (char *)t->req.val[0].data;
 
-	if (t->req.ret > 0 && name && name[0] == '/' &&
-	    !name[t->req.ret - 1])
+	if (t->req.ret > 0 && name && name[0] == '/' && !name[t->req.ret - 1])
 		snprintf(t->fs->cwd, sizeof(t->fs->cwd), "%s", name);
 	/* This side follows where it can, for programs run from there. */
 	let_go_then(run, t, cwd_done);

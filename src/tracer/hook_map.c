@@ -82,11 +82,12 @@ void hook_mmap(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_FILE) {
+	if (e->remote->object != OBJECT_FILE) {
 		finish_skip(run, t, -ENODEV);
 		return;
 	}
-	snprintf(t->path, sizeof(t->path), "%s", e->remote->path ? e->remote->path : "?");
+	snprintf(t->path, sizeof(t->path), "%s",
+		 e->remote->path ? e->remote->path : "?");
 	if (shared && (t->regs.arg[2] & PROT_WRITE)) {
 		log_err("mmap: %s: a shared writable mapping of a remote file: ENODEV",
 			t->path);

@@ -22,7 +22,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,38 +72,12 @@ static int make_file(uint64_t flags)
 	return fd;
 }
 
-/* One end of a pair, which is always ready; the other is *peer. */
-static int make_pair(bool both, uint64_t flags, int *peer)
+/* What cannot be polled there must not be here. */
+static int make(struct remote *remote, uint64_t flags)
 {
-	bool reads = both || (flags & O_ACCMODE) == O_RDONLY;
-	int pair[2];
-
-	if (both ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) :
-		   pipe2(pair, O_CLOEXEC))
-		return -errno;
-	if (reads && write(pair[1], "", 1) != 1)
-		log_warn("a placeholder is not ready: %s", strerror(errno));
-	*peer = pair[reads];
-	return pair[!reads];
-}
-
-static int make(const struct req *req, uint64_t flags, int *peer)
-{
-	bool both = (flags & O_ACCMODE) == O_RDWR;
-
-	*peer = -1;
-	switch (req->object & ~(uint32_t)OBJECT_POLLABLE) {
-	case OBJECT_PIPE:
-		return make_pair(both, flags, peer);
-	case OBJECT_SOCKET:
-		return make_pair(true, flags, peer);
-	case OBJECT_OTHER:
-		if (req->object & OBJECT_POLLABLE)
-			return make_pair(true, flags, peer);
-		return make_file(flags);
-	default:
-		return make_file(flags);
-	}
+	if (remote->object & OBJECT_POLLABLE)
+		return level_make(&remote->level, remote->object, flags);
+	return make_file(flags);
 }
 
 /* The O_* flags of the call, as a register or in struct open_how. */
@@ -147,17 +120,17 @@ static void go(struct tracee *t)
 void placeholder_put(struct run *run, struct tracee *t)
 {
 	uint64_t flags = flags_of(t);
-	int peer;
 
 	if (t->req.ret < 0) {
 		finish_skip(run, t, t->req.ret);
 		return;
 	}
 	t->new_handle = (int)t->req.ret;
-	t->placeholder = make(&t->req, flags, &peer);
-	t->remote = remote_new(t->req.object, peer, t->path);
-	if (t->remote)
+	t->remote = remote_new(t->req.object, t->path);
+	if (t->remote) {
+		t->placeholder = make(t->remote, flags);
 		t->remote->append = flags & O_APPEND;
+	}
 	if (t->placeholder < 0 || !t->remote) {
 		int err = t->remote ? t->placeholder : -ENOMEM;
 
@@ -234,7 +207,7 @@ static void answer(struct run *run, struct tracee *t, uint64_t id)
 		return;
 	}
 	err = errno;
-	if (err == ENOENT)	/* interrupted: it asks again; or killed */
+	if (err == ENOENT) /* interrupted: it asks again; or killed */
 		return;
 	placeholder_drop(run, t);
 	t->state = T_RUNNING;
@@ -262,7 +235,7 @@ bool placeholder_stop(struct run *run, struct tracee *t, int event, int sig)
 {
 	(void)run;
 	if (event == PTRACE_EVENT_SECCOMP) {
-		go(t);		/* made again after an interruption */
+		go(t); /* made again after an interruption */
 		return true;
 	}
 	if (event || sig == (SIGTRAP | 0x80))
@@ -285,7 +258,7 @@ bool signal_keep(struct tracee *t)
 	for (unsigned int i = 0; i < t->nkept; i++)
 		if (t->kept[i].info.si_signo == info.si_signo &&
 		    info.si_signo < SIGRTMIN)
-			return true;	/* pending once, as in the kernel */
+			return true; /* pending once, as in the kernel */
 	if (t->nkept == SIGNALS_KEPT)
 		return false;
 	k->info = info;
@@ -300,8 +273,7 @@ void signal_release(struct tracee *t)
 		if (t->kept[i].sent)
 			continue;
 		t->kept[i].sent = true;
-		syscall(SYS_tgkill, t->tgid, t->pid,
-			t->kept[i].info.si_signo);
+		syscall(SYS_tgkill, t->tgid, t->pid, t->kept[i].info.si_signo);
 	}
 }
 

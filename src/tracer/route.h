@@ -18,14 +18,14 @@ enum side {
 struct route {
 	enum side side;
 	bool builtin;
-	char *pattern;	/* owned; `*` within a component, a last `**` below */
-	char *to;	/* owned; of a map rule: the server's name */
+	char *pattern; /* owned; `*` within a component, a last `**` below */
+	char *to;      /* owned; of a map rule: the server's name */
 };
 
 struct routes {
-	struct route *rule;	/* owned */
+	struct route *rule; /* owned */
 	size_t count;
-	bool strict;		/* a rule must not be passed by by a link */
+	bool strict; /* a rule must not be passed by by a link */
 };
 
 /*

@@ -40,8 +40,17 @@ static const char usage[] =
 	"  -v                  say more\n"
 	"  --help              this text\n";
 
-enum { OPT_SERVER = 256, OPT_FILTER, OPT_ALL, OPT_RULE, OPT_RULES, OPT_CWD,
-       OPT_JSON, OPT_FDS, OPT_HELP };
+enum {
+	OPT_SERVER = 256,
+	OPT_FILTER,
+	OPT_ALL,
+	OPT_RULE,
+	OPT_RULES,
+	OPT_CWD,
+	OPT_JSON,
+	OPT_FDS,
+	OPT_HELP
+};
 
 static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
@@ -139,8 +148,8 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 	int opt;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "+te:o:s:Tycv", options, &index)) !=
-	       -1) {
+	while ((opt = getopt_long(argc, argv, "+te:o:s:Tycv", options,
+				  &index)) != -1) {
 		switch (opt) {
 		case OPT_SERVER:
 			set->server = optarg;
@@ -385,7 +394,8 @@ int run_main(int argc, char **argv)
 		return 125;
 	}
 	if (proc_init(&run)) {
-		log_err("/proc cannot be opened: %s; mount it", strerror(errno));
+		log_err("/proc cannot be opened: %s; mount it",
+			strerror(errno));
 		return 125;
 	}
 	if (connect_server(&run, &set) || greet(&run) ||

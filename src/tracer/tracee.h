@@ -51,77 +51,80 @@ enum state {
 /* A signal that is to be delivered when the call under way is at its end. */
 struct kept {
 	siginfo_t info;
-	bool sent;	/* on its way again */
+	bool sent; /* on its way again */
 };
 
 /* What a clone with CLONE_FS shares. */
 struct fs {
 	unsigned int refs;
-	bool remote;		/* the working directory is the server's */
-	bool ours;		/* it is below /proc of the tree, and remote */
-	char cwd[PATH_MAX];	/* its name, when remote */
+	bool remote;	    /* the working directory is the server's */
+	bool ours;	    /* it is below /proc of the tree, and remote */
+	char cwd[PATH_MAX]; /* its name, when remote */
 };
 
 typedef void (*then_fn)(struct run *run, struct tracee *t);
 
 /* Where a call goes that the tracer makes: below /proc of the tree. */
 struct proc_place {
-	const char *path;	/* below run->proc.fd, or on the wire */
-	const char *link;	/* what a link says, or NULL: what it says */
-	struct tracee *who;	/* whose directory it is in; NULL: a dead one's */
+	const char *path;   /* below run->proc.fd, or on the wire */
+	const char *link;   /* what a link says, or NULL: what it says */
+	struct tracee *who; /* whose directory it is in; NULL: a dead one's */
 };
 
 struct tracee {
 	UT_hash_handle by_pid;
 	UT_hash_handle by_task;
-	struct tracee *ask_prev;	/* in run->asking */
+	struct tracee *ask_prev; /* in run->asking */
 	struct tracee *ask_next;
-	pid_t pid;		/* the thread's id */
+	pid_t pid; /* the thread's id */
 	pid_t tgid;
-	uint32_t task;		/* its name on the wire */
+	uint32_t task; /* its name on the wire */
 	uint32_t seq;
 	enum state state;
 	then_fn then;
-	struct regs regs;	/* at the seccomp stop */
-	uint64_t arg[CALL_ARGS];/* canonical arguments */
-	const struct call *call;/* canonical call, NULL: no row */
+	struct regs regs;	 /* at the seccomp stop */
+	uint64_t arg[CALL_ARGS]; /* canonical arguments */
+	const struct call *call; /* canonical call, NULL: no row */
 	struct req req;
-	struct arena arena;	/* this stop's */
+	struct arena arena; /* this stop's */
 	struct timespec start;
-	char path[PATH_MAX];	/* normalised name of the call's first path */
-	size_t path_len;	/* of the path as the program wrote it */
-	struct proc_place *place;/* in the arena; of a call that proc_run() makes */
+	char path[PATH_MAX]; /* normalised name of the call's first path */
+	size_t path_len;     /* of the path as the program wrote it */
+	struct proc_place
+		*place; /* in the arena; of a call that proc_run() makes */
 	struct files *files;
 	struct fs *fs;
-	uint64_t loader_lo;	/* text of PT_INTERP */
+	uint64_t loader_lo; /* text of PT_INTERP */
 	uint64_t loader_hi;
-	int new_handle;		/* opened, its placeholder not yet there */
-	then_fn if_local;	/* at the exit stop of a local call, or NULL */
-	then_fn if_ours;	/* instead of proc_run() */
-	then_fn if_remote;	/* at the reply, instead of the usual end */
-	struct req *asked;	/* in the arena: the call while its paths are resolved */
-	unsigned int path_arg;	/* the path under way */
-	uint64_t size_limit;	/* RLIMIT_FSIZE, when it was looked at */
-	uint64_t size_left;	/* how much a write may write */
-	uint64_t at;		/* of a long transfer: bytes that are done */
-	bool more;		/* of a long transfer: this is not the last part */
-	int64_t result;		/* to put in at the exit stop */
-	int fill_fd;		/* placeholder being filled, or -1 */
+	int new_handle;	     /* opened, its placeholder not yet there */
+	then_fn if_local;    /* at the exit stop of a local call, or NULL */
+	then_fn if_ours;     /* instead of proc_run() */
+	then_fn if_remote;   /* at the reply, instead of the usual end */
+	struct wants *wants; /* in the arena: what a poll asks, ready.c's */
+	struct req *
+		asked; /* in the arena: the call while its paths are resolved */
+	unsigned int path_arg; /* the path under way */
+	uint64_t size_limit;   /* RLIMIT_FSIZE, when it was looked at */
+	uint64_t size_left;    /* how much a write may write */
+	uint64_t at;	       /* of a long transfer: bytes that are done */
+	bool more;	/* of a long transfer: this is not the last part */
+	int64_t result; /* to put in at the exit stop */
+	int fill_fd;	/* placeholder being filled, or -1 */
 	uint64_t fill_at;
-	int placeholder;	/* owned: what is to be placed, or -1 */
-	struct remote *remote;	/* a reference: what it stands for, or NULL */
+	int placeholder;       /* owned: what is to be placed, or -1 */
+	struct remote *remote; /* a reference: what it stands for, or NULL */
 	struct kept kept[SIGNALS_KEPT];
 	unsigned int nkept;
-	char *fd_name[CALL_ARGS];/* owned: -y */
-	int signal;		/* held back while parked, or 0 */
-	bool outstanding;	/* it has asked, its reply is not here */
-	bool placing;		/* it waits for a placeholder */
-	bool asking;		/* the same, and it is stopped: in run->asking */
-	bool answered;		/* parked, and its reply is here */
-	bool rejoin;		/* its call is made again for the reply */
-	bool started;		/* its first stop was seen */
-	bool exiting;		/* at its exit event: nothing more to park */
-	bool launching;		/* before the program's own exec */
+	char *fd_name[CALL_ARGS]; /* owned: -y */
+	int signal;		  /* held back while parked, or 0 */
+	bool outstanding;	  /* it has asked, its reply is not here */
+	bool placing;		  /* it waits for a placeholder */
+	bool asking;	/* the same, and it is stopped: in run->asking */
+	bool answered;	/* parked, and its reply is here */
+	bool rejoin;	/* its call is made again for the reply */
+	bool started;	/* its first stop was seen */
+	bool exiting;	/* at its exit event: nothing more to park */
+	bool launching; /* before the program's own exec */
 };
 
 struct stats {
@@ -133,56 +136,58 @@ struct stats {
 
 /* wait.c's own. */
 struct waiting {
-	bool stale;		/* the signalfd may have no news */
-	bool watched;		/* the watcher runs */
-	bool timed;		/* reading the channel ends after a while */
-	bool woken;		/* by the watcher: look at everything */
-	unsigned int in_a_row;	/* stops since the channel was looked at */
-	long long since;	/* ns; BUSY_STOPS ago */
-	pid_t tid;		/* the tracer's own thread */
-	int kick;		/* owned eventfd: something is tied */
-	int credit;		/* of waiting actively, which may fail */
+	bool stale;	       /* the signalfd may have no news */
+	bool watched;	       /* the watcher runs */
+	bool timed;	       /* reading the channel ends after a while */
+	bool woken;	       /* by the watcher: look at everything */
+	unsigned int in_a_row; /* stops since the channel was looked at */
+	long long since;       /* ns; BUSY_STOPS ago */
+	pid_t tid;	       /* the tracer's own thread */
+	int kick;	       /* owned eventfd: something is tied */
+	int credit;	       /* of waiting actively, which may fail */
 	atomic_uint stops;
-	atomic_bool sleeps;	/* the tracer is in waitpid */
-	atomic_bool lost;	/* the link is */
+	atomic_bool sleeps; /* the tracer is in waitpid */
+	atomic_bool lost;   /* the link is */
 };
 
 struct run {
-	struct tracee *tracees;		/* hash by_pid */
-	struct tracee *tasks;		/* hash by_task */
-	struct tracee *asking;		/* list; who asked first is first */
+	struct tracee *tracees; /* hash by_pid */
+	struct tracee *tasks;	/* hash by_task */
+	struct tracee *asking;	/* list; who asked first is first */
 	unsigned int ntracees;
 	unsigned int nasking;
-	unsigned int placing;		/* who waits for a placeholder */
-	unsigned int outstanding;	/* replies that will come */
+	unsigned int placing;	  /* who waits for a placeholder */
+	unsigned int outstanding; /* replies that will come */
 	struct routes routes;
 	struct proc proc;
-	bool *selected;			/* owned, by wire id */
-	struct stats *stats;		/* owned, by wire id */
+	bool *selected;	     /* owned, by wire id */
+	struct stats *stats; /* owned, by wire id */
 	uint64_t stops;
 	uint64_t round_trips;
 	uint64_t bytes_out;
 	uint64_t bytes_in;
 	uint64_t unknown_calls;
-	uint64_t unknown_requests;	/* of ioctl and fcntl */
+	uint64_t unknown_requests; /* of ioctl and fcntl */
 	struct unknown unknown[UNKNOWN_MAX];
 	unsigned int nunknown;
+	struct remote *watched; /* hash by watch */
+	uint32_t last_watch;
 	struct channel channel;
-	int listener;			/* owned: of placeholders, or -1 */
-	int sigchld;			/* owned signalfd */
+	int listener; /* owned: of placeholders, or -1 */
+	int sigchld;  /* owned signalfd */
 	struct waiting wait;
 	struct place place;
-	struct buf in;			/* bytes come from the server */
-	struct buf out;			/* a frame under construction */
+	struct buf in;	/* bytes come from the server */
+	struct buf out; /* a frame under construction */
 	const char *server_name;
 	uint32_t last_task;
-	pid_t child;			/* the program */
-	int status;			/* its wait status */
+	pid_t child; /* the program */
+	int status;  /* its wait status */
 	bool exited;
-	bool lost;			/* the link is gone */
-	bool fds_high;			/* --fds=high */
+	bool lost;     /* the link is gone */
+	bool fds_high; /* --fds=high */
 	struct trace trace;
-	bool summary;			/* -c */
+	bool summary; /* -c */
 	bool json;
 };
 
@@ -254,6 +259,14 @@ bool signal_keep(struct tracee *t);
 void signal_release(struct tracee *t);
 /* At a signal stop: a kept signal gets its origin back. */
 void signal_restore(struct tracee *t);
+
+/* ---- ready.c: poll, select, epoll ---- */
+
+struct ready;
+/* The server says how ready a watched object is. */
+void ready_event(struct run *run, const struct ready *ready);
+/* Before t's call is forwarded: its reply is to say how ready its FDs are. */
+void ready_bind(struct run *run, struct tracee *t);
 
 /* ---- fetch.c: between the tracee's memory and t->req ---- */
 
@@ -369,10 +382,10 @@ int wait_init(struct run *run);
 
 enum event {
 	EVENT_NONE,
-	EVENT_STOP,	/* or death: *pid and *status as waitpid gives them */
-	EVENT_REPLY,	/* the channel can be read */
-	EVENT_PLACE,	/* the listener can be read */
-	EVENT_END,	/* nobody is left */
+	EVENT_STOP,  /* or death: *pid and *status as waitpid gives them */
+	EVENT_REPLY, /* the channel can be read */
+	EVENT_PLACE, /* the listener can be read */
+	EVENT_END,   /* nobody is left */
 };
 
 /* Waits for what comes next. */

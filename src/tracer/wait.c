@@ -279,7 +279,7 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 
 	do {
 		timeout = park_slow(run);
-		if (run->wait.watched && !run->wait.woken &&
+		if (run->wait.watched && !run->wait.woken && !run->watched &&
 		    !run->outstanding && !run->placing)
 			event = sleep_for_stop(run, pid, status);
 		else if (timeout >= 0 && run->nasking == run->ntracees)

@@ -274,17 +274,21 @@ def check_connection(contract, names, client, server):
     for number, body in enumerate(frames(client, contract.limit)):
         item = item_of(body)
         contract.hold('message', item)
-        if (item[0] == 0) != (number == 0) or item[0] == 2:
+        if (item[0] == 0) != (number == 0) or item[0] in (2, 6):
             raise Bad(f'message {item[0]} from the client at {number}')
         if item[0] == 1:
             name = check_call(contract, names, item)
             asked[item[1], item[2]] = name
             seen[name] = seen.get(name, 0) + 1
     replies = 0
+    readies = 0
     for number, body in enumerate(frames(server, contract.limit)):
         item = item_of(body)
         contract.hold('message' if number else 'hello', item)
         if number == 0:
+            continue
+        if item[0] == 6:
+            readies += 1
             continue
         if item[0] != 2:
             raise Bad(f'message {item[0]} from the server')
@@ -295,6 +299,8 @@ def check_connection(contract, names, client, server):
         replies += 1
     if not replies:
         raise Bad('no call was answered')
+    if ('rsc_watch' in seen) != (readies > 0):
+        raise Bad(f'{readies} READY')
     print(f'ok {replies} calls of {len(seen)} kinds:', *sorted(seen))
 
 

@@ -31,7 +31,10 @@ static const char *const broken[] = {
 	"8204f93c00",		       /* a float */
 	"820420",		       /* a negative task */
 	"82041b0000000100000000",      /* a task over 32 bits */
-	"820601",		       /* an unknown message */
+	"820701",		       /* an unknown message */
+	"83060101",		       /* READY without an edge */
+	"840601182000",		       /* READY of a kind that there is not */
+	"8406010104",		       /* READY with an unknown edge */
 	"83040101",		       /* EXIT with a sequence number */
 	"820501",		       /* CANCEL without one */
 	"8403010004",		       /* SPAWN that shares something unknown */

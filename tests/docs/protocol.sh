@@ -21,6 +21,7 @@ check "$cddl" refuse "$T/broken"
 mkdir -p "$T/root/etc" "$T/root/w"
 echo 'NAME=Box' >"$T/root/etc/os-release"
 seq 30000 >"$T/root/w/numbers"
+mkfifo "$T/root/w/fifo"
 traffic() {	# COMMAND...
 	# shellcheck disable=SC2016
 	TAP=$T "$RSC" run --cwd / --all --local '/usr/**' --local '/lib/**' \
@@ -39,6 +40,9 @@ traffic cp -p /w/numbers /w/copy
 traffic sh -c 'cd /w; mkdir d; mv copy d/c; ln -s c d/l; ln d/c d/h
 	tail -n 1 d/l >one; touch -d 2001-02-03 one; stat -f one; chmod 600 one
 	find . | sort; ! cat missing; rm -r d; uname -a; id; pwd; df .'
+# shellcheck disable=SC2016
+traffic perl -e 'open my $f, "+<", shift or die; vec(my $r, fileno $f, 1) = 1;
+	syswrite $f, "x"; select($r, undef, undef, 10) == 1 or die' /w/fifo
 cmp -s <(echo 30000) "$T/root/w/one" || {
 	echo 'FAIL the programs did not run there'
 	failed=1

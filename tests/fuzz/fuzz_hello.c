@@ -1,4 +1,4 @@
-/* The body of a HELLO, SPAWN, EXIT or CANCEL: refused, or canonical. */
+/* The body of a HELLO, SPAWN, EXIT, CANCEL or READY: refused, or canonical. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -30,6 +30,8 @@ static int put(struct buf *out, const struct msg_head *head)
 		return wire_put_exit(out, head->task);
 	case MSG_CANCEL:
 		return wire_put_cancel(out, head->task, head->seq);
+	case MSG_READY:
+		return wire_put_ready(out, &head->ready);
 	default:
 		return 1;
 	}

@@ -109,8 +109,9 @@ static void table_files(void)
 /* One stream of all messages, and each of the short ones alone. */
 static void message_files(void)
 {
-	static const char *const names[] = { "hello", "spawn", "exit",
-					     "cancel" };
+	static const char *const names[] = { "hello", "spawn", "exit", "cancel",
+					     "ready" };
+	struct ready ready = { 7, EPOLLIN | EPOLLRDHUP, EDGE_IN };
 	struct hello hello = { WIRE_VERSION, "x86_64", call_digest(), "box" };
 	uint8_t step = 3;
 	struct buf out = { 0 };
@@ -119,12 +120,13 @@ static void message_files(void)
 	size_t at = 1;
 
 	REQUIRE(!buf_add(&out, &step, 1));
-	for (unsigned int i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < 5; i++) {
 		at = out.len;
 		REQUIRE(!(i == 0 ? wire_put_hello(&out, &hello) :
 			  i == 1 ? wire_put_spawn(&out, 2, 1, 3) :
 			  i == 2 ? wire_put_exit(&out, 70000) :
-				   wire_put_cancel(&out, 1, 300)));
+			  i == 3 ? wire_put_cancel(&out, 1, 300) :
+				   wire_put_ready(&out, &ready)));
 		save("hello", names[i], out.data + at + FRAME_HEAD,
 		     out.len - at - FRAME_HEAD);
 	}

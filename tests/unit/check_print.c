@@ -375,7 +375,7 @@ END_TEST
 
 START_TEST(descriptor_names)
 {
-	struct remote *remote = remote_new(OBJECT_FILE, -1, "/srv/a<b>\n");
+	struct remote *remote = remote_new(OBJECT_FILE, "/srv/a<b>\n");
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char want[256];
 

@@ -59,7 +59,7 @@
 	X(longest_length, HELLO_2 "01 5b ffffffffffffffff 61", SHORT)          \
 	X(longest_array, "9b ffffffffffffffff 04 01", LENGTH)                  \
 	X(length_behind_the_end, HELLO_2 "01 44 61726d", SHORT)                \
-	X(unknown_message, "82 06 01", RANGE)                                  \
+	X(unknown_message, "82 07 01", RANGE)                                  \
 	X(negative_message, "82 20 01", RANGE)                                 \
 	X(task_over_32_bits, "82 04 1b 0000000100000000", RANGE)               \
 	X(negative_task, "82 04 20", RANGE)                                    \
@@ -70,6 +70,12 @@
 	X(exit_twice, "82 04 01 82 04 01", BEHIND)                             \
 	X(cancel_too_short, "82 05 01", LENGTH)                                \
 	X(cancel_and_more, "83 05 01 01 f6", BEHIND)                           \
+	X(ready_too_short, "83 06 01 01", LENGTH)                              \
+	X(ready_and_more, "84 06 01 01 01 01", BEHIND)                         \
+	X(ready_of_unknown_bits, "84 06 01 18 20 00",                          \
+	  "READY of an unknown kind")                                          \
+	X(ready_with_an_unknown_edge, "84 06 01 01 04",                        \
+	  "READY with an unknown edge")                                        \
 	X(spawn_too_long, "85 03 01 01 01 01", LENGTH)                         \
 	X(spawn_and_more, "84 03 01 01 01 80", BEHIND)                         \
 	X(spawn_of_unknown_bits, "84 03 01 01 04",                             \
@@ -222,9 +228,9 @@
 	X(inode_null, OPENAT, "87 02 01 07 03 00 00 f6", RANGE)                \
 	X(errno_with_an_object, OPENAT, "87 02 01 07 20 00 00 00",             \
 	  "a reply of the wrong length")                                       \
-	X(object_of_unknown_kind, OPENAT, "87 02 01 07 03 05 00 00",           \
+	X(object_of_unknown_kind, OPENAT, "87 02 01 07 03 06 00 00",           \
 	  "an object of unknown kind")                                         \
-	X(object_of_unknown_kind_to_poll, OPENAT, "87 02 01 07 03 0d 00 00",   \
+	X(object_of_unknown_kind_to_poll, OPENAT, "87 02 01 07 03 0e 00 00",   \
 	  "an object of unknown kind")                                         \
 	X(object_of_unknown_bits, OPENAT, "87 02 01 07 03 10 00 00", RANGE)    \
 	X(object_null, OPENAT, "87 02 01 07 03 f6 00 00", RANGE)               \

@@ -158,6 +158,11 @@ static void a_reply(void)
 	send_frame("\x84\x02\x01\x01\x00", 5);
 }
 
+static void a_ready(void)
+{
+	send_frame("\x84\x06\x01\x01\x00", 5);
+}
+
 static void an_unknown_message(void)
 {
 	send_frame("\x82\x18\x63\x01", 4);
@@ -214,6 +219,7 @@ static const struct {
 	{ cancel_before_a_call, "CANCEL of a call that was not made", false },
 	{ cancel_of_a_later_call, "CANCEL of a call that was not made", false },
 	{ a_reply, "a frame that only a server sends", false },
+	{ a_ready, "a frame that only a server sends", false },
 	{ an_unknown_message, "task 0: ", false },
 	{ no_cbor, "task 0: ", false },
 	{ an_empty_frame, "an empty frame", false },

@@ -38,7 +38,11 @@ static int64_t new_socket(int family, int type)
 	int64_t fd = CALL(&c, 1, "socket", NUM(family), NUM(type), NUM(0));
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_uint_eq(c.req.object, OBJECT_SOCKET | OBJECT_POLLABLE);
+	ck_assert_uint_eq(c.req.object,
+			  (type & SOCK_DGRAM && !(type & SOCK_STREAM) ?
+				   OBJECT_DGRAM :
+				   OBJECT_SOCKET) |
+				  OBJECT_POLLABLE);
 	return fd;
 }
 

@@ -377,6 +377,7 @@ static const char *const harmless[] = {
 	"F_GETPIPE_SZ",
 	"F_GET_SEALS",
 	"FIONBIO",
+	"rsc_watch",
 	/* on a socket of the caller's; a bind that makes a file is refused */
 	"bind",
 	"listen",

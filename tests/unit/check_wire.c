@@ -387,6 +387,7 @@ END_TEST
 START_TEST(the_short_messages_make_the_trip)
 {
 	struct hello hello = { WIRE_VERSION, "x86_64", UINT64_MAX, "box" };
+	struct ready ready = { UINT32_MAX, READY_MASK, EDGE_IN | EDGE_OUT };
 	struct msg_head head;
 	const char *why;
 	const uint8_t *body;
@@ -425,6 +426,13 @@ START_TEST(the_short_messages_make_the_trip)
 	ck_assert_int_eq(head.type, MSG_CANCEL);
 	ck_assert_uint_eq(head.task, 1);
 	ck_assert_uint_eq(head.seq, 2);
+
+	out.len = 0;
+	ck_assert_int_eq(wire_put_ready(&out, &ready), 0);
+	body = body_of(&out, &len);
+	ck_assert_int_eq(wire_get_head(body, len, &head, &why), 0);
+	ck_assert_int_eq(head.type, MSG_READY);
+	ck_assert_mem_eq(&head.ready, &ready, sizeof(ready));
 }
 END_TEST
 

@@ -78,6 +78,11 @@ static void take_reply(struct client *c, const uint8_t *body, size_t len)
 	ck_assert_msg(!wire_get_head(body, len, &head, &why), "%s", why);
 	if (head.type == MSG_HELLO)
 		return;
+	if (head.type == MSG_READY) {
+		c->ready = head.ready;
+		c->nready++;
+		return;
+	}
 	ck_assert_int_eq(head.type, MSG_REPLY);
 	for (i = 0; i < c->nposted; i++)
 		if (c->posted[i].task == head.task &&
@@ -211,6 +216,14 @@ uint32_t client_post(struct client *c, uint32_t task, const char *name,
 	ck_assert_msg(!wire_put_call(&c->out, req), "%s", name);
 	flush(c);
 	return c->seq;
+}
+
+bool client_has_ready(struct client *c, unsigned int n, int ms)
+{
+	while (c->nready < n)
+		if (!take_frame(c, ms))
+			return false;
+	return true;
 }
 
 static unsigned int place_of(const struct client *c, uint32_t seq)

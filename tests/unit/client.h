@@ -20,8 +20,10 @@ struct client {
 	struct buf in;
 	struct buf out;
 	struct arena arena;
-	uint32_t seq;	/* of the last call */
-	struct req req; /* the last call, with its reply */
+	uint32_t seq;	     /* of the last call */
+	struct req req;	     /* the last call, with its reply */
+	struct ready ready;  /* the last READY */
+	unsigned int nready; /* how many have come */
 	unsigned int nposted;
 	struct req posted[CLIENT_CALLS]; /* not yet waited for */
 	bool come[CLIENT_CALLS];	 /* the reply of that call */
@@ -61,6 +63,8 @@ uint32_t client_post(struct client *c, uint32_t task, const char *name,
 		     const struct value *val);
 /* Waits for the reply of that number; the result, the call in c->req. */
 int64_t client_wait(struct client *c, uint32_t seq);
+/* True when n READY have come, the last of them within ms. */
+bool client_has_ready(struct client *c, unsigned int n, int ms);
 /* True when the reply of that number comes within ms. */
 bool client_has_answer(struct client *c, uint32_t seq, int ms);
 

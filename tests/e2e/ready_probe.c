@@ -1,0 +1,338 @@
+/*
+ * Prints how ready an object is after each step of its life, as poll and
+ * select (poll) or epoll (epoll) say it: ready_probe poll|epoll [KIND].
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define NEED(cond)                                                             \
+	do {                                                                   \
+		if (!(cond)) {                                                 \
+			printf("line %d: %s: %s\n", __LINE__, #cond,           \
+			       strerror(errno));                               \
+			exit(1);                                               \
+		}                                                              \
+	} while (0)
+
+/* What is polled, and the end that changes it. */
+struct pair {
+	int subject;
+	int other;
+	int spare;
+	int mode; /* of a fifo's other end */
+};
+
+struct kind {
+	const char *name;
+	void (*open)(struct pair *p);
+	const char *steps;
+};
+
+/* ---- what is seen ---- */
+
+#define WAYS 5
+struct eyes {
+	int epoll[WAYS];
+};
+
+static const struct {
+	const char *name;
+	uint32_t events;
+} ways[WAYS] = {
+	{ "level", EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP },
+	{ "edge", EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET },
+	{ "in-edge", EPOLLIN | EPOLLRDHUP | EPOLLET },
+	{ "out-edge", EPOLLOUT | EPOLLET },
+	{ "oneshot", EPOLLIN | EPOLLRDHUP | EPOLLONESHOT },
+};
+
+static void print_mask(const char *name, unsigned int mask)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} bits[] = {
+		{ POLLIN, "IN" },	  { POLLPRI, "PRI" },
+		{ POLLOUT, "OUT" },	  { POLLERR, "ERR" },
+		{ POLLHUP, "HUP" },	  { POLLNVAL, "NVAL" },
+		{ POLLRDHUP, "RDHUP" },	  { POLLRDNORM, "RDNORM" },
+		{ POLLWRNORM, "WRNORM" },
+	};
+	const char *sep = "";
+
+	printf("  %s:", name);
+	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++) {
+		if (!(mask & bits[i].bit))
+			continue;
+		printf("%s%s", sep, bits[i].name);
+		sep = "|";
+	}
+}
+
+static void look_once(const struct pair *p)
+{
+	struct pollfd pfd = { .fd = p->subject,
+			      .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP |
+					POLLRDNORM | POLLWRNORM };
+	struct timeval none = { 0 };
+	fd_set set[3];
+
+	NEED(poll(&pfd, 1, 0) >= 0);
+	print_mask("poll", pfd.revents);
+	for (int i = 0; i < 3; i++) {
+		FD_ZERO(&set[i]);
+		FD_SET(p->subject, &set[i]);
+	}
+	NEED(select(p->subject + 1, &set[0], &set[1], &set[2], &none) >= 0);
+	printf("  select:%s%s%s", FD_ISSET(p->subject, &set[0]) ? "r" : "",
+	       FD_ISSET(p->subject, &set[1]) ? "w" : "",
+	       FD_ISSET(p->subject, &set[2]) ? "e" : "");
+}
+
+static void look_at_epoll(const struct eyes *eyes)
+{
+	struct epoll_event event;
+	int n;
+
+	for (int i = 0; i < WAYS; i++) {
+		memset(&event, 0, sizeof(event));
+		n = epoll_wait(eyes->epoll[i], &event, 1, 0);
+		NEED(n >= 0);
+		print_mask(ways[i].name, n ? event.events : 0);
+	}
+}
+
+/* One or the other: what one finds may be what the other has caused. */
+static void look(const struct pair *p, const struct eyes *eyes, bool with_epoll)
+{
+	if (with_epoll)
+		look_at_epoll(eyes);
+	else
+		look_once(p);
+	putchar('\n');
+}
+
+static void open_eyes(const struct pair *p, struct eyes *eyes)
+{
+	for (int i = 0; i < WAYS; i++) {
+		struct epoll_event event = { .events = ways[i].events };
+
+		eyes->epoll[i] = epoll_create1(EPOLL_CLOEXEC);
+		NEED(eyes->epoll[i] >= 0);
+		NEED(!epoll_ctl(eyes->epoll[i], EPOLL_CTL_ADD, p->subject,
+				&event));
+	}
+}
+
+/* ---- what is done ---- */
+
+static char block[1 << 16];
+
+static void fill(int fd)
+{
+	while (write(fd, block, 4096) > 0)
+		;
+	while (write(fd, block, 1) > 0)
+		;
+}
+
+static void drain(int fd)
+{
+	while (read(fd, block, sizeof(block)) > 0)
+		;
+}
+
+static void close_other(struct pair *p, bool reset)
+{
+	struct linger linger = { 1, 0 };
+
+	if (reset)
+		setsockopt(p->other, SOL_SOCKET, SO_LINGER, &linger,
+			   sizeof(linger));
+	NEED(!close(p->other));
+	p->other = -1;
+}
+
+static const char *step(struct pair *p, struct eyes *eyes, char what)
+{
+	struct epoll_event event = { .events = ways[WAYS - 1].events };
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	switch (what) {
+	case 'w':
+		(void)!write(p->other, "0123456789", 10);
+		return "data";
+	case 'W':
+		(void)!write(p->subject, "0123456789", 10);
+		return "written";
+	case 'r':
+		drain(p->subject);
+		return "read";
+	case '1':
+		(void)!read(p->subject, block, 1);
+		return "read a byte";
+	case 'f':
+		fill(p->subject);
+		return "full";
+	case 'd':
+		drain(p->other);
+		return "drained";
+	case 'h':
+		NEED(!shutdown(p->other, SHUT_WR));
+		return "half closed there";
+	case 'H':
+		NEED(!shutdown(p->subject, SHUT_WR));
+		return "half closed here";
+	case 'R':
+		NEED(!shutdown(p->subject, SHUT_RD));
+		return "closed for reading";
+	case 'c':
+		close_other(p, false);
+		return "closed";
+	case 'x':
+		close_other(p, true);
+		return "reset";
+	case 'n':
+		p->other = open("fifo", p->mode | O_NONBLOCK);
+		NEED(p->other >= 0);
+		return "opened again";
+	case 'o':
+		NEED(send(p->other, "!", 1, MSG_OOB) == 1);
+		return "urgent";
+	case 'O':
+		(void)!recv(p->subject, block, 1, MSG_OOB | MSG_DONTWAIT);
+		return "urgent read";
+	case 'e':
+		getsockopt(p->subject, SOL_SOCKET, SO_ERROR, &err, &len);
+		return err ? strerror(err) : "no error";
+	case 'a':
+		if (eyes)
+			NEED(!epoll_ctl(eyes->epoll[WAYS - 1], EPOLL_CTL_MOD,
+					p->subject, &event));
+		return "armed again";
+	default:
+		return "nothing";
+	}
+}
+
+/* ---- objects ---- */
+
+static void open_fifo(struct pair *p, int mode, int other)
+{
+	unlink("fifo");
+	NEED(!mkfifo("fifo", 0600));
+	p->spare = open("fifo", O_RDWR | O_NONBLOCK);
+	NEED(p->spare >= 0);
+	p->subject = open("fifo", mode | O_NONBLOCK);
+	NEED(p->subject >= 0);
+	p->other = open("fifo", other | O_NONBLOCK);
+	NEED(p->other >= 0);
+	p->mode = other;
+	close(p->spare);
+	p->spare = -1;
+}
+
+static void fifo_reader(struct pair *p)
+{
+	open_fifo(p, O_RDONLY, O_WRONLY);
+}
+
+/* Nobody has ever written. */
+static void fifo_lonely(struct pair *p)
+{
+	fifo_reader(p);
+	close(p->subject);
+	close(p->other);
+	p->subject = open("fifo", O_RDONLY | O_NONBLOCK);
+	NEED(p->subject >= 0);
+	p->other = -1;
+}
+
+static void fifo_writer(struct pair *p)
+{
+	open_fifo(p, O_WRONLY, O_RDONLY);
+}
+
+static void fifo_both(struct pair *p)
+{
+	open_fifo(p, O_RDWR, O_RDWR);
+}
+
+static void inotify(struct pair *p)
+{
+	p->subject = inotify_init1(IN_NONBLOCK);
+	NEED(p->subject >= 0);
+	p->other = open("watched", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	NEED(p->other >= 0);
+	NEED(inotify_add_watch(p->subject, "watched", IN_MODIFY) >= 0);
+}
+
+static void mounts(struct pair *p)
+{
+	p->subject = open("/proc/mounts", O_RDONLY);
+	NEED(p->subject >= 0);
+}
+
+static const struct kind kinds[] = {
+	{ "fifo, reading", fifo_reader,
+	  "wqqr1w1rwwrqaawrcq"
+	  "nqwqaqcqrqnwcr" },
+	{ "fifo without a writer", fifo_lonely, "qnwqrcqn" },
+	{ "fifo, writing", fifo_writer, "WqdfqdqfdWfcqnqdqcWq" },
+	{ "fifo, both", fifo_both, "wq1rWqrfqdwcqr" },
+	{ "inotify", inotify, "wqrwwqarqaw" },
+	{ "mounts", mounts, "q1q" },
+};
+
+static void run(const struct kind *kind, bool with_epoll)
+{
+	struct pair p = { -1, -1, -1, 0 };
+	struct eyes eyes;
+
+	printf("%s\n", kind->name);
+	kind->open(&p);
+	if (with_epoll)
+		open_eyes(&p, &eyes);
+	printf("%-20s", "new");
+	look(&p, &eyes, with_epoll);
+	for (const char *s = kind->steps; *s; s++) {
+		printf("%-20s", step(&p, with_epoll ? &eyes : NULL, *s));
+		look(&p, &eyes, with_epoll);
+	}
+	for (int i = 0; with_epoll && i < WAYS; i++)
+		close(eyes.epoll[i]);
+	close(p.subject);
+	if (p.other >= 0)
+		close(p.other);
+	if (p.spare >= 0)
+		close(p.spare);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (argc < 3 ||
+		    !strncmp(kinds[i].name, argv[2], strlen(argv[2])))
+			run(&kinds[i], !strcmp(argv[1], "epoll"));
+	return 0;
+}
