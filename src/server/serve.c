@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -284,6 +285,21 @@ static int serve_loop(struct listener *l)
 	}
 }
 
+/* Said now, not to the first client. */
+static int check_root(const char *root)
+{
+	int fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (root && fd < 0) {
+		log_err("serve: --root %s: %s; give a directory", root,
+			strerror(errno));
+		return -1;
+	}
+	if (root)
+		close(fd);
+	return 0;
+}
+
 static int block_signals(struct listener *l)
 {
 	sigset_t set;
@@ -307,6 +323,8 @@ int serve_main(int argc, char **argv)
 	status = parse(&l, argc, argv);
 	if (status)
 		return status - 1;
+	if (check_root(l.opts.root))
+		return EXIT_USAGE;
 	if (l.use_stdio)
 		return session_run(STDIN_FILENO, STDOUT_FILENO, &l.opts);
 	if (block_signals(&l)) {

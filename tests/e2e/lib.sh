@@ -134,7 +134,7 @@ serve() {	# NAME [OPTION]...: sets url and server, its pid here
 	[ -p "$T/note/count" ] || mkfifo "$T/note/count"
 	nsenter -t "$world" -m -u -n -p -- env -i PATH="$PATH" \
 		"${ENV_SERVE[@]}" "$T/bin/rsc" serve \
-		--listen "unix://$T/$name.sock" --count "$T/note/count" \
+		--listen "unix://$T/$name.sock" --count "${COUNT-$T/note/count}" \
 		--ready-fd 9 "$@" 9>"$T/note/ready" 2>"$T/note/$name.log" &
 	pid=$!
 	if ! read -r url <"$T/note/ready"; then
