@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "tracer/abi.h"
+#include "tracer/memory.h"
 #include "tracer/tracee.h"
 
 #define OPTIONS                                                                \
@@ -114,7 +115,7 @@ static void child(const struct run *run, char **argv, int go)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	err = filter_load(run);
 	if (err) {
-		log_err("the seccomp filter cannot be loaded: %s",
+		log_err("the seccomp filter cannot be loaded: %s; rsc needs Linux 5.19 and a place where seccomp(2) is allowed",
 			strerror(-err));
 		_exit(125);
 	}
@@ -125,6 +126,72 @@ static void child(const struct run *run, char **argv, int go)
 			"no such program in $PATH" :
 			strerror(-err));
 	_exit(err == -ENOENT || err == -ENOTDIR ? 127 : 126);
+}
+
+/* The number behind word in a file of lines, or in one of a number; or -1. */
+static long number_in(const char *name, const char *word)
+{
+	FILE *file = fopen(name, "re");
+	size_t len = strlen(word);
+	char line[256];
+	long n = -1;
+
+	while (file && n < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, word, len))
+			n = strtol(line + len, NULL, 10);
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* Names the setting because of which call, on our own child, is forbidden. */
+static void say_forbidden(pid_t pid, const char *call, int err)
+{
+	char name[64];
+	long n;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	n = number_in(name, "TracerPid:");
+	if (n > 0 && n != getpid()) {
+		log_err("%s is forbidden: %s; process %ld traces the program already, run rsc without that debugger",
+			call, strerror(err), n);
+		return;
+	}
+	n = number_in("/proc/sys/kernel/yama/ptrace_scope", "");
+	if (n >= 2)
+		log_err("%s is forbidden: %s; the setting is kernel.yama.ptrace_scope = %ld, where 1 would do (3 lasts until the next boot)",
+			call, strerror(err), n);
+	else if (number_in("/sys/fs/selinux/booleans/deny_ptrace", "") == 1)
+		log_err("%s is forbidden: %s; the setting is SELinux's deny_ptrace: setsebool deny_ptrace off",
+			call, strerror(err));
+	else if (number_in("/proc/self/status", "Seccomp:") == 2)
+		log_err("%s is forbidden: %s; a seccomp profile is in force here: give the container one that allows %s (docker run --cap-add=SYS_PTRACE)",
+			call, strerror(err), call);
+	else
+		log_err("%s is forbidden: %s; neither Yama nor seccomp says so: see the security modules in /sys/kernel/security/lsm",
+			call, strerror(err));
+}
+
+/* Seizes the child; its memory has to be within reach, too. */
+static int seize(pid_t pid)
+{
+	static const char probe = 'x';
+	const char *call = "ptrace";
+	char byte = 0;
+	int err;
+
+	err = ptrace(PTRACE_SEIZE, pid, 0, OPTIONS) ? -errno : 0;
+	if (!err) {
+		call = "process_vm_readv";
+		err = memory_read(pid, (uintptr_t)&probe, &byte, 1);
+	}
+	if (!err) {
+		call = "process_vm_writev";
+		err = memory_write(pid, (uintptr_t)&byte, &byte, 1);
+	}
+	if (err)
+		say_forbidden(pid, call, -err);
+	return err;
 }
 
 /* The tracer holds ends of placeholders; the program's limit stays. */
@@ -138,41 +205,49 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &lim);
 }
 
+static int failed(const char *what)
+{
+	int err = -errno;
+
+	log_err("the program cannot be started: %s: %s", what, strerror(-err));
+	return err;
+}
+
 int launch(struct run *run, char **argv)
 {
 	struct tracee *t;
 	int go[2];
 	pid_t pid;
+	int err;
 
 	if (pipe2(go, O_CLOEXEC))
-		return -errno;
+		return failed("pipe");
 	pid = fork();
 	if (pid < 0)
-		return -errno;
+		return failed("fork");
 	if (!pid) {
 		close(go[1]);
 		child(run, argv, go[0]);
 	}
 	close(go[0]);
-	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)) {
-		int err = errno;
-
-		log_err("ptrace is forbidden here: %s; see /proc/sys/kernel/yama/ptrace_scope, and whether a container or another tracer forbids it",
-			strerror(err));
+	err = seize(pid);
+	if (err) {
 		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		return -err;
+		waitpid(pid, NULL, __WALL);
+		return err;
 	}
 	raise_limit();
 	t = run->tracees;
-	if (tracee_set_pid(run, t, pid))
-		return -ENOMEM;
+	if (tracee_set_pid(run, t, pid)) {
+		errno = ENOMEM;
+		return failed("start");
+	}
 	t->tgid = pid;
 	t->started = true;
 	t->launching = true;
 	run->child = pid;
 	if (write(go[1], "", 1) != 1)
-		return -errno;
+		return failed("write");
 	close(go[1]);
 	return 0;
 }

@@ -290,6 +290,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 			tell_cancel(run, t);
 		t->rejoin = false;
 		t->exiting = true;
+		clock_gettime(CLOCK_MONOTONIC, &t->start);
 		tracee_answered(run, t);
 		placeholder_drop(run, t);
 		exit_more(run, t);

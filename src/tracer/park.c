@@ -20,9 +20,11 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
+#include "base/log.h"
 #include "tracer/tracee.h"
 
 #define SLOW_NSEC 1000000L
+#define EXIT_NSEC 2000000000L	/* the dead wait so long for their closes */
 
 static long long age(const struct tracee *t, const struct timespec *now)
 {
@@ -30,21 +32,44 @@ static long long age(const struct tracee *t, const struct timespec *now)
 	       t->start.tv_nsec;
 }
 
+/* A server that stands still keeps nobody alive. Returns ms still to wait. */
+static int exit_slow(struct run *run, struct tracee *t,
+		     const struct timespec *now)
+{
+	long long left = EXIT_NSEC - age(t, now);
+
+	if (left > 0)
+		return (int)(left / 1000000) + 1;
+	log_warn("process %d ends before the server has closed what it had open: no answer",
+		 t->pid);
+	tracee_answered(run, t);
+	t->state = T_RUNNING;
+	t->then = NULL;
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+	return -1;
+}
+
 int park_slow(struct run *run)
 {
 	struct timespec now;
 	struct tracee *next;
 	struct tracee *t;
+	int timeout = -1;
+	int left;
 
 	if (!run->asking)
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (t = run->asking; t; t = next) {
 		next = t->ask_next;
-		if (t->exiting)
+		if (t->exiting) {
+			left = exit_slow(run, t, &now);
+			if (left >= 0 && (timeout < 0 || left < timeout))
+				timeout = left;
 			continue;
+		}
 		if (age(t, &now) < SLOW_NSEC)
-			return 1;
+			return PARK_SOON;
 		tracee_asks_no_more(run, t);
 		if (arch_put_wait(t->pid))
 			continue; /* it is being killed */
@@ -53,7 +78,7 @@ int park_slow(struct run *run)
 		t->signal = 0;
 		ptrace(PTRACE_CONT, t->pid, 0, 0);
 	}
-	return -1;
+	return timeout;
 }
 
 static bool is_caught(pid_t pid, int sig)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "transport/frame.h"
 #include "tracer/select.h"
 #include "tracer/tracee.h"
+
+#define SILENCE_MS 3000
 
 static const char usage[] =
 	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
@@ -254,6 +257,16 @@ static int embedded(struct channel *ch)
 	return 0;
 }
 
+/* Whoever connected may be asked for a password: there is no end to it. */
+static void await_hello(const struct run *run)
+{
+	struct pollfd p = { .fd = run->channel.in, .events = POLLIN };
+
+	if (!poll(&p, 1, SILENCE_MS))
+		log_warn("%s is silent: still waiting for it to say who it is",
+			 run->server_name);
+}
+
 static int greet(struct run *run)
 {
 	struct hello hello = { .version = WIRE_VERSION,
@@ -269,6 +282,8 @@ static int greet(struct run *run)
 	if (!err && write(run->channel.out, run->out.data, run->out.len) !=
 			    (ssize_t)run->out.len)
 		err = -EIO;
+	if (!err)
+		await_hello(run);
 	if (!err)
 		err = frame_read(run->channel.in, &run->in);
 	if (!err)
@@ -340,11 +355,16 @@ static int root_context(struct run *run, const struct settings *set)
 static int connect_server(struct run *run, const struct settings *set)
 {
 	char err[512];
+	int failed;
 
 	run->server_name = set->server ? set->server : getenv("RSC_SERVER");
 	if (!run->server_name || !*run->server_name) {
 		run->server_name = "the embedded server";
-		return embedded(&run->channel);
+		failed = embedded(&run->channel);
+		if (failed)
+			log_err("%s cannot be started: %s", run->server_name,
+				strerror(-failed));
+		return failed;
 	}
 	if (channel_connect(&run->channel, run->server_name, err,
 			    sizeof(err))) {
@@ -361,7 +381,7 @@ static int finish(struct run *run)
 
 	if (run->summary)
 		print_summary(run);
-	if (run->lost || !run->exited)
+	if (run->lost || run->broken || !run->exited)
 		return 125;
 	if (WIFEXITED(run->status))
 		return WEXITSTATUS(run->status);
@@ -380,6 +400,7 @@ int run_main(int argc, char **argv)
 	struct settings set = { .filter = "%file,%desc" };
 	sigset_t block;
 	char err[512];
+	int failed;
 	int first;
 
 	run.selected = calloc(SELECT_IDS, sizeof(*run.selected));
@@ -412,7 +433,11 @@ int run_main(int argc, char **argv)
 	sigaddset(&block, SIGTSTP);
 	sigaddset(&block, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &block, NULL);
-	if (wait_init(&run) || launch(&run, argv + first))
+	failed = wait_init(&run);
+	if (failed)
+		log_err("signals and events cannot be had: %s",
+			strerror(-failed));
+	if (failed || launch(&run, argv + first))
 		return 125;
 	loop(&run);
 	channel_close(&run.channel);

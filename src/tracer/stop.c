@@ -548,6 +548,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		if (err) {
 			log_err("the seccomp listener cannot be had: %s",
 				strerror(-err));
+			run->broken = true;
 			kill(t->pid, SIGKILL);
 		}
 		let_go(run, t);

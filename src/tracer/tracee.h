@@ -185,6 +185,7 @@ struct run {
 	int status;  /* its wait status */
 	bool exited;
 	bool lost;     /* the link is gone */
+	bool broken;   /* by us: it was said why */
 	bool fds_high; /* --fds=high */
 	struct trace trace;
 	bool summary; /* -c */
@@ -218,7 +219,11 @@ void tell_cancel(struct run *run, struct tracee *t);
 
 /* ---- park.c: slow calls and signals ---- */
 
-/* Parks every tracee that has asked for long; ms until the next, or -1. */
+/*
+ * Parks every tracee that has asked for long; ms until it is to be called
+ * again, PARK_SOON when somebody is to be parked, or -1.
+ */
+#define PARK_SOON 1
 int park_slow(struct run *run);
 /* The reply of a parked tracee is in t->req. */
 void park_answer(struct run *run, struct tracee *t);

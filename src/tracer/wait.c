@@ -282,7 +282,7 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 		if (run->wait.watched && !run->wait.woken && !run->watched &&
 		    !run->outstanding && !run->placing)
 			event = sleep_for_stop(run, pid, status);
-		else if (timeout >= 0 && run->nasking == run->ntracees)
+		else if (timeout == PARK_SOON && run->nasking == run->ntracees)
 			event = spin(run) || reply_comes(run, timeout) ?
 					EVENT_REPLY :
 					EVENT_NONE;
