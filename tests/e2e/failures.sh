@@ -3,7 +3,7 @@
 # the program is never run on the wrong side instead.
 . "$(dirname "$0")/lib.sh"
 build hello
-build calls
+build forbid forbid -lseccomp
 worlds
 n=$T/note
 # What is counted here is nobody's.
@@ -92,12 +92,52 @@ fake 'goes after HELLO' 'lost|closed'
 fake 'not CBOR' 'lost|CBOR'
 (cat "$n/hello"; printf '\0\0\0\5\205\2\1\1\0') >"$n/said"
 fake 'a reply cut short' 'lost'
+(cat "$n/hello"; printf '\0\0\0\3\202\11\1') >"$n/said"
+fake 'a message that is none' 'lost'
+(cat "$n/hello"; printf '\0\0\0\6\204\2\1\30\143\0') >"$n/said"
+fake 'a reply to a call that was not made' 'call that was not made'
+(cat "$n/hello"; printf '\0\0\0\5\204\2\1\1\0') >"$n/said"
+fake 'a reply, then nothing' 'lost|closed'
+
+# Who says nothing at all is waited for, and rsc says so.
+mkfifo "$n/never" "$n/words"
+"$T/bin/rsc" run --server "exec:cat $n/never" -- true 2>"$n/words" &
+waiting=$!
+read -r line <"$n/words"
+check 'a silent peer is named' "rsc: exec:cat $n/never is silent: still \
+waiting for it to say who it is" "$line"
+kill -TERM $waiting
+: >"$n/never"
+wait $waiting
+check 'and who waits for it can be told to end' 143 $?
 
 perl -0777 -pe 'substr($_, 10, 1) = "\x02"' "$n/hello" >"$n/said"
 timeout 20 "$T/bin/rsc" serve --stdio <"$n/said" >/dev/null 2>"$n/err"
 check 'the server refuses another version' 1 $?
 check 'and says so' yes "$(grep -q 'version 2 of the protocol' "$n/err" &&
 	echo yes)"
+
+# ---- what is forbidden here ----
+
+forbidden() {	# CALL PATTERN
+	rm -f "$n/mark"
+	timeout 20 "$T/bin/forbid" "$1" -- "$T/bin/rsc" run --server "$url" \
+		--local "$n/mark" -- touch "$n/mark" >"$n/out" 2>"$n/err"
+	check "$1 is forbidden: status" 125 $?
+	check "$1 is forbidden: one line" 1 "$(wc -l <"$n/err")"
+	check "$1 is forbidden: it says why" yes \
+		"$(grep -Eq "$2" "$n/err" && echo yes || cat "$n/err")"
+	check "$1 is forbidden: nothing is run" no \
+		"$([ -e "$n/mark" ] && echo yes || echo no)"
+}
+forbidden ptrace '^rsc: ptrace is forbidden: .*seccomp profile.*SYS_PTRACE'
+forbidden process_vm_readv '^rsc: process_vm_readv is forbidden: .*seccomp'
+forbidden process_vm_writev '^rsc: process_vm_writev is forbidden: .*seccomp'
+forbidden seccomp 'filter cannot be loaded: .*seccomp\(2\)'
+forbidden memfd_create 'filter cannot be loaded'
+forbidden pidfd_getfd 'listener cannot be had'
+forbidden signalfd4 'signals and events'
+forbidden socket 'connect to|unix://'
 
 # ---- the link is cut ----
 
@@ -150,10 +190,13 @@ read -r _ <&6
 read -r session <"/proc/$server/task/$server/children"
 read -r tracer <"/proc/$reader/task/$reader/children"
 read -r tracees <"/proc/${tracer% }/task/${tracer% }/children"
+kill -STOP $session
+until [[ $(<"/proc/${session% }/stat") == *') T '* ]]; do :; done
 kill -TERM $tracees
 cat <&6 >"$n/out"
 wait $reader
 check 'a server that stands still: the program ends by its signal' 143 $?
+check 'and what is not closed is said' 1 "$(grep -c 'no answer' "$n/err")"
 kill -CONT $session
 exec 6<&-
 echo >"$n/go"
@@ -233,6 +276,36 @@ WANT=1 same mkdir /srv/fixed/x
 empty
 eval "$refresh"
 TREE=/srv/w
+
+COUNT=$n/count serve few
+prlimit --pid "$server" --nofile=20:20
+few_url=$url
+OPTS=()
+ours bash -c 'for i in {10..40}; do eval "exec $i<numbers" || break; done
+	echo $((i > 12)); exec 10<&- 11<&-; head -n 1 numbers
+	mkdir made && echo made' >"$n/out" 2>"$n/err"
+check 'no descriptor is left there: the program goes on' $'1\n1\nmade' \
+	"$(<"$n/out")"
+check 'no descriptor is left there: EMFILE' \
+	'bash: line 1: numbers: Too many open files' "$(<"$n/err")"
+url=${few_url/few/main}
+
+# ---- names ----
+
+same bash -c 'f=$(printf "a\nb"); echo x >"$f"; cat "$f"
+	d=$(printf "\377\376\303"); mkdir "$d"; mv "$f" "$d/$f"
+	cat "$d/$f"; ls -bR; ln -s "$d" "$f"; readlink "$f"; cat "$f/$f"'
+same bash -c 'f=$(printf "%0255d" 0); echo x >"$f"; cat "$f"; cat "x$f"
+	mkdir "x$f"; mv "$f" "x$f"; mv "$f" new; cat new'
+WANT=1 same bash -c 'cat ""; mkdir ""; ls plain/; ls plain/x; cat dir/'
+for i in 2044 2045 2046 2500; do
+	same bash -c 'p=$(printf "./%.0s" $(seq '$i')); echo ${#p}; cat ${p}plain
+		cat ${p}xplain; cat <${p}plain; stat -c %n ${p}plain; mkdir ${p}d
+		mv ${p}plain ${p}p; mv plain ${p}p; ln -s ${p}p l; readlink l
+		ln -s $p$p$p m; cat l; cd ${p}dir; ls; rm -f ${p}p; touch ${p}p
+		setfattr -n trusted.x -v 1 ${p}numbers; [ -e ${p}random ]
+		echo $?; true'
+done
 
 # ---- a server that may only be read ----
 
