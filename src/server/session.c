@@ -36,6 +36,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "server/confine.h"
+#include "transport/frame.h"
 
 #define OWN_MAX 64	/* no descriptor of ours has that number */
 #define LEAVE_ROUNDS 40 /* of KICK_MS, when the session ends */
@@ -187,6 +188,22 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 	return err ? err : ready_init(session);
 }
 
+/*
+ * Is the beginning of a frame all that is left? Where a reply could not be
+ * written there may be whole ones.
+ */
+static bool ends_inside(const struct session *session)
+{
+	struct buf rest = session->buf;
+	const uint8_t *body;
+	size_t len;
+
+	rest.data += session->used;
+	rest.len -= session->used;
+	rest.cap -= session->used;
+	return rest.len && frame_next(&rest, &body, &len) <= 0;
+}
+
 /* The exit status, with a line where the end was no ordinary one. */
 static int status_of(const struct session *session, int err, int signals)
 {
@@ -197,7 +214,7 @@ static int status_of(const struct session *session, int err, int signals)
 		log_info("session: ended by signal %u", info.ssi_signo);
 		return 128 + info.ssi_signo;
 	}
-	if (err == -ECONNRESET && session->buf.len == session->used)
+	if (err == -ECONNRESET && !ends_inside(session))
 		return 0;
 	if (err == -ECONNRESET)
 		log_err("session: the channel closed inside a frame");
