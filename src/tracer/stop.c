@@ -285,6 +285,24 @@ out:
 	return side;
 }
 
+/* What lies below a descriptor is where the path leads from there. */
+static bool is_below_fd(const char *path)
+{
+	static const char *const dirs[] = { "/proc/self/fd/", "/dev/fd/",
+					    "/proc/thread-self/fd/" };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		size_t len = strlen(dirs[i]);
+		size_t digits;
+
+		if (strncmp(path, dirs[i], len))
+			continue;
+		digits = strspn(path + len, "0123456789");
+		return digits && path[len + digits] == '/';
+	}
+	return false;
+}
+
 enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 		    struct value *v, char *name, int *err)
 {
@@ -314,6 +332,8 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	*err = routes_normalise(base, (char *)v->data, name);
 	if (*err)
 		return SIDE_REMOTE;
+	if (is_below_fd((char *)v->data))
+		strcpy(name, (char *)v->data);
 	return name_side(run, t, v, v->data[0] == '/', name, err);
 }
 
