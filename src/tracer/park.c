@@ -24,7 +24,7 @@
 #include "tracer/tracee.h"
 
 #define SLOW_NSEC 1000000L
-#define EXIT_NSEC 2000000000L	/* the dead wait so long for their closes */
+#define EXIT_NSEC 2000000000L /* the dead wait so long for their closes */
 
 static long long age(const struct tracee *t, const struct timespec *now)
 {
