@@ -169,6 +169,15 @@ static bool get_reply(struct cursor *c, struct message *m, struct arena *arena)
 	       cursor_int(c, &m->done);
 }
 
+static bool get_done(struct cursor *c, struct message *m)
+{
+	if (!cursor_int(c, &m->done))
+		return false;
+	if (m->done < 0 || (uint64_t)m->done > m->data.len)
+		return cursor_fail(c, "a message of more than asked");
+	return true;
+}
+
 bool message_get_reply(struct cursor *c, const struct item *item,
 		       struct req *req, unsigned int i, struct arena *arena)
 {
@@ -187,9 +196,11 @@ bool message_get_reply(struct cursor *c, const struct item *item,
 		struct message *m = &came[k];
 
 		if (req->call->arg[i].kind == ARG_MSG_IN ?
-			    !cursor_int(c, &m->done) :
+			    !get_done(c, m) :
 			    !get_reply(c, m, arena))
 			return false;
+		if (!req->call->arg[i].len && m->done != req->ret)
+			return cursor_fail(c, "a message of another result");
 	}
 	return true;
 }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include "call/control.h"
 #include "call/option.h"
 #include "server/run_internal.h"
 
@@ -106,4 +108,135 @@ int64_t net_option(struct run *run, bool *go_on)
 {
 	*go_on = option_find((int)run->reg[1], (int)run->reg[2]) != NULL;
 	return -ENOPROTOOPT;
+}
+
+/* ---- messages ---- */
+
+/* May these control messages be sent? Theirs is ours, as far as it goes. */
+static int64_t check_control(struct run *run, struct piece *control)
+{
+	struct control at = control_begin(control->data, control->len);
+	pid_t pid = getpid();
+	int32_t fd;
+
+	while (control_next(&at)) {
+		if (at.level != SOL_SOCKET)
+			continue;
+		for (size_t i = 0; at.type == SCM_RIGHTS && i < at.len / 4;
+		     i++) {
+			memcpy(&fd, at.data + 4 * i, sizeof(fd));
+			if (!run_owns(run, fd))
+				return -EBADF;
+		}
+		/* A client's processes are this one, for who asks. */
+		if (at.type == SCM_CREDENTIALS && at.len >= sizeof(pid))
+			memcpy(at.data, &pid, sizeof(pid));
+	}
+	return at.bad ? -EINVAL : 0;
+}
+
+/* Descriptors that came become handles. */
+static void take_control(struct run *run, const struct piece *control)
+{
+	struct control at = control_begin(control->data, control->len);
+	int32_t fd;
+
+	while (control_next(&at)) {
+		if (at.level != SOL_SOCKET || at.type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < at.len / 4; i++) {
+			memcpy(&fd, at.data + 4 * i, sizeof(fd));
+			if (handles_add(run->worker->handles, fd))
+				close(fd);
+		}
+	}
+}
+
+/* The header of a message; 0 or -errno. */
+static int64_t begin_message(struct run *run, struct message *m, bool sends,
+			     struct msghdr *hdr, struct iovec *iov)
+{
+	uint8_t *name = m->name.data;
+	size_t len = m->name.len;
+	struct place place;
+	int64_t err = 0;
+
+	path_begin(&place, AT_FDCWD, "");
+	if (sends && m->name.given)
+		err = guard(run, &place, &name, &len, false);
+	path_end(&place);
+	if (!err && sends && m->control.given)
+		err = check_control(run, &m->control);
+	*iov = (struct iovec){ m->data.data, m->data.len };
+	*hdr = (struct msghdr){
+		.msg_name = m->name.given ? name : NULL,
+		.msg_namelen = m->name.given ? (socklen_t)len : 0,
+		.msg_iov = iov,
+		.msg_iovlen = 1,
+		.msg_control = m->control.given ? m->control.data : NULL,
+		.msg_controllen = m->control.given ? m->control.len : 0,
+	};
+	return err;
+}
+
+static uint32_t least(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
+static void end_message(struct run *run, struct message *m, bool sends,
+			const struct mmsghdr *mm, int64_t done)
+{
+	const struct msghdr *hdr = &mm->msg_hdr;
+
+	m->done = done;
+	if (sends)
+		return;
+	m->name_full = hdr->msg_namelen;
+	m->name.len = least(hdr->msg_namelen, m->name.len);
+	m->data.len = least((uint64_t)done, m->data.len);
+	m->control.len = least(hdr->msg_controllen, m->control.len);
+	/* The kernel gives back what it was asked with; that was our wish. */
+	m->flags = (uint32_t)hdr->msg_flags & ~(uint32_t)MSG_CMSG_CLOEXEC;
+	if (m->control.given)
+		take_control(run, &m->control);
+}
+
+int64_t net_messages(struct run *run, bool *go_on)
+{
+	const struct arg *arg = &run->req->call->arg[1];
+	bool sends = arg->kind == ARG_MSG_IN;
+	struct value *v = &run->req->val[1];
+	struct arena *arena = &run->worker->arena;
+	struct mmsghdr *mm = arena_alloc(arena, (v->len + 1) * sizeof(*mm));
+	struct iovec *iov = arena_alloc(arena, (v->len + 1) * sizeof(*iov));
+	size_t count = arg->len ? v->len : 1;
+	int64_t ret;
+
+	*go_on = false;
+	if (!v->msg)
+		return -EFAULT;
+	if (!mm || !iov)
+		return -ENOMEM;
+	for (size_t k = 0; k < count; k++) {
+		ret = begin_message(run, &v->msg[k], sends, &mm[k].msg_hdr,
+				    &iov[k]);
+		/* What comes before it is sent. */
+		if (ret && k)
+			count = k;
+		else if (ret)
+			return ret;
+	}
+	run->reg[1] = (uintptr_t)mm;
+	if (arg->len)
+		run->reg[arg->len] = count;
+	if (!sends)
+		run->reg[arg->len ? 3 : 2] |= MSG_CMSG_CLOEXEC;
+	ret = run_make(run);
+	if (ret < 0)
+		return ret;
+	for (size_t k = 0; k < (arg->len ? (size_t)ret : 1); k++)
+		end_message(run, &v->msg[k], sends, &mm[k],
+			    arg->len ? mm[k].msg_len : ret);
+	return ret;
 }

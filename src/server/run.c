@@ -243,6 +243,8 @@ static int map_arg(struct run *run, unsigned int i)
 		return 0;
 	case ARG_MSG_IN:
 	case ARG_MSG_OUT:
+		/* net_messages() makes headers of them. */
+		return 0;
 	case ARG_PTR:
 		return -ENOSYS;
 	case ARG_NONE:
@@ -274,7 +276,7 @@ static int map_args(struct run *run)
 	return 0;
 }
 
-static int64_t make_call(const struct run *run)
+int64_t run_make(const struct run *run)
 {
 	const uint64_t *reg = run->reg;
 	long ret;
@@ -436,6 +438,10 @@ static const struct {
 	{ "sendto", true, net_address },
 	{ "getsockopt", true, net_option },
 	{ "setsockopt", true, net_option },
+	{ "sendmsg", true, net_messages },
+	{ "sendmmsg", true, net_messages },
+	{ "recvmsg", true, net_messages },
+	{ "recvmmsg", true, net_messages },
 	{ "adjtimex", true, do_adjtimex },
 	{ "clock_adjtime", true, do_adjtimex },
 	{ "syslog", true, do_syslog },
@@ -502,7 +508,7 @@ static int64_t run_call(struct run *run)
 	ret = run_hook(run, true, &go_on);
 	if (!go_on)
 		return ret;
-	ret = make_call(run);
+	ret = run_make(run);
 	return run->req->call->ret == RET_FD ? new_handle(run, ret) : ret;
 }
 

@@ -32,6 +32,8 @@ bool run_may_change(const struct run *run);
  */
 int run_begin(const struct run *run, struct place *place, int dirfd,
 	      const char *path, bool at);
+/* The system call with the registers as they are; its result or -errno. */
+int64_t run_make(const struct run *run);
 
 /*
  * net.c: hooks of the calls on sockets, after the arguments were checked and
@@ -42,5 +44,6 @@ int64_t net_socket(struct run *run, bool *go_on);
 int64_t net_accept(struct run *run, bool *go_on);
 int64_t net_address(struct run *run, bool *go_on);
 int64_t net_option(struct run *run, bool *go_on);
+int64_t net_messages(struct run *run, bool *go_on);
 
 #endif

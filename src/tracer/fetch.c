@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "tracer/fetch.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 
@@ -33,12 +34,8 @@ static int fetch_bytes(struct tracee *t, struct value *v, size_t len)
 	return memory_read(t->pid, v->num, v->data, len);
 }
 
-/*
- * The iovec array of an argument, from byte t->at on; *total is cut at
- * VALUE_BYTES_MAX, and t->more says so.
- */
-static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
-		     struct iovec **iov, size_t *total)
+int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count, size_t max,
+	      struct iovec **iov, size_t *total)
 {
 	size_t skip = t->at;
 	int err;
@@ -63,8 +60,8 @@ static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
 		skip -= past;
 		if (here->iov_len > t->size_left - *total)
 			here->iov_len = t->size_left - *total;
-		if (here->iov_len > VALUE_BYTES_MAX - *total) {
-			here->iov_len = VALUE_BYTES_MAX - *total;
+		if (here->iov_len > max - *total) {
+			here->iov_len = max - *total;
 			t->more = true;
 		}
 		*total += here->iov_len;
@@ -72,14 +69,14 @@ static int fetch_iov(struct tracee *t, uint64_t addr, uint64_t count,
 	return 0;
 }
 
-static int gather(struct tracee *t, struct value *v, uint64_t count)
+int fetch_gather(struct tracee *t, struct value *v, uint64_t count, size_t max)
 {
 	struct iovec *iov;
 	size_t total;
 	size_t at = 0;
 	int err;
 
-	err = fetch_iov(t, v->num, count, &iov, &total);
+	err = fetch_iov(t, v->num, count, max, &iov, &total);
 	if (err)
 		return err;
 	v->data = arena_alloc(&t->arena, total ? total : 1);
@@ -202,14 +199,15 @@ static int fetch_value(struct tracee *t, unsigned int i)
 			return t->req.val[arg->len].num ? -EFAULT : 0;
 		return fetch_in(t, v, arg);
 	case ARG_IOV_IN:
-		return gather(t, v, t->req.val[arg->len].num);
+		return fetch_gather(t, v, t->req.val[arg->len].num,
+				    VALUE_BYTES_MAX);
 	case ARG_OUT:
 	case ARG_OUT_ALL:
 		v->len = v->num ? cut(t, v, arg) : 0;
 		return 0;
 	case ARG_IOV_OUT:
-		return fetch_iov(t, v->num, t->req.val[arg->len].num, &iov,
-				 &v->len);
+		return fetch_iov(t, v->num, t->req.val[arg->len].num,
+				 VALUE_BYTES_MAX, &iov, &v->len);
 	case ARG_STRUCT_IN:
 	case ARG_STRUCT_INOUT:
 		if (!v->num)
@@ -222,6 +220,7 @@ static int fetch_value(struct tracee *t, unsigned int i)
 		return fetch_room(t, v, arg);
 	case ARG_MSG_IN:
 	case ARG_MSG_OUT:
+		return messages_fetch(t, i);
 	case ARG_PTR:
 		return -ENOSYS;
 	}
@@ -275,15 +274,14 @@ int fetch(struct tracee *t)
 	return probe_outputs(t);
 }
 
-/* How many bytes found their place, or -errno when none did. */
-static ssize_t scatter(struct tracee *t, struct value *v, uint64_t count)
+ssize_t store_scatter(struct tracee *t, const struct value *v, uint64_t count)
 {
 	struct iovec *iov;
 	size_t total;
 	size_t at = 0;
 	int err;
 
-	err = fetch_iov(t, v->num, count, &iov, &total);
+	err = fetch_iov(t, v->num, count, VALUE_BYTES_MAX, &iov, &total);
 	if (err)
 		return err;
 	for (size_t i = 0; i < count && at < v->len; i++) {
@@ -312,14 +310,18 @@ int64_t store(struct tracee *t)
 		const struct arg *arg = &t->call->arg[i];
 		struct value *v = &t->req.val[i];
 
-		if (!v->num || !v->data)
+		if (!v->num || (!v->data && !v->msg))
 			continue;
 		switch ((enum arg_kind)arg->kind) {
+		case ARG_MSG_IN:
+		case ARG_MSG_OUT:
+			ret = messages_store(t, i);
+			continue;
 		case ARG_OUT:
 			n = memory_write_some(t->pid, v->num, v->data, v->len);
 			break;
 		case ARG_IOV_OUT:
-			n = scatter(t, v, t->req.val[arg->len].num);
+			n = store_scatter(t, v, t->req.val[arg->len].num);
 			break;
 		case ARG_OUT_ALL:
 		case ARG_OUT_AT:

@@ -217,12 +217,54 @@ void hook_option(struct run *run, struct tracee *t)
 
 /* ---- messages ---- */
 
+/* Names by the rules, descriptors by their handles. */
+static int translate(struct run *run, struct tracee *t, struct message *m)
+{
+	size_t len = m->name.len;
+	int err;
+
+	if (m->name.given) {
+		err = route_name(run, t, 1, &m->name.data, &len);
+		if (err)
+			return err;
+		m->name.len = (uint32_t)len;
+	}
+	return m->control.given ? rights_send(t, &m->control) : 0;
+}
+
+/* Several are sent up to the first that cannot be. */
+static int translate_all(struct run *run, struct tracee *t)
+{
+	const struct arg *arg = &t->call->arg[1];
+	struct value *v = &t->req.val[1];
+	int err;
+
+	for (size_t k = 0; k < v->len; k++) {
+		err = translate(run, t, &v->msg[k]);
+		if (err && !k)
+			return err;
+		if (err)
+			t->req.val[arg->len].num = v->len = k;
+	}
+	return 0;
+}
+
 void hook_message(struct run *run, struct tracee *t)
 {
-	if (!socket_of(t)) {
+	struct entry *e = socket_of(t);
+	int err;
+
+	if (!e) {
 		let_go(run, t);
 		return;
 	}
-	log_err("%s on a remote socket: EOPNOTSUPP", t->call->name);
-	finish_skip(run, t, -EOPNOTSUPP);
+	err = fetch(t);
+	if (!err && t->more && e->remote->quiet)
+		err = -EMSGSIZE;
+	if (!err && t->call->arg[1].kind == ARG_MSG_IN)
+		err = translate_all(run, t);
+	if (err)
+		finish_skip(run, t, err);
+	else
+		ask(run, t, finish_reply);
 }

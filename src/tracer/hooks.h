@@ -35,4 +35,12 @@ void hook_sendto(struct run *run, struct tracee *t);
 void hook_socket(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
+/* rights.c: descriptors in messages (unix(7)) */
+
+/*
+ * Descriptors in the control messages of a message to a remote socket become
+ * handles. 0 or -errno, with a line where sides do not mix.
+ */
+int rights_send(struct tracee *t, struct piece *control);
+
 #endif

@@ -95,6 +95,8 @@ static bool goes_on(const struct tracee *t, int64_t ret)
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
 	bool file;
 
+	if (t->more && t->call->arg[1].kind == ARG_MSG_IN)
+		return ret == (int64_t)t->req.val[1].msg->data.len;
 	if (!t->more || ret != VALUE_BYTES_MAX || !e)
 		return false;
 	file = (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_FILE;

@@ -221,6 +221,8 @@ static void result_of_messages(struct req *req, unsigned int i, bool largest)
 
 	if (req->call->arg[i].len)
 		req->ret = largest ? (int64_t)v->len : (int64_t)v->len / 2;
+	else
+		req->ret = (int64_t)v->msg->data.len;
 	for (size_t k = 0; k < v->len; k++) {
 		struct message *m = &v->msg[k];
 

@@ -96,6 +96,58 @@ def datagrams(family, one, two):
     b.close()
 
 
+def messages(family, one, two):
+    a = socket.socket(family, socket.SOCK_DGRAM)
+    b = socket.socket(family, socket.SOCK_DGRAM)
+    a.bind(one)
+    b.bind(two)
+    say(a.sendmsg([b'in', b' three ', b'parts'], (), 0, b.getsockname()))
+    parts = [bytearray(4), bytearray(3), bytearray(100)]
+    n, control, flags, peer = b.recvmsg_into(parts)
+    say(n, parts[0], parts[1], bytes(parts[2][:n - 7]), control, flags,
+        peer == a.getsockname())
+    a.sendto(b'too long for it', b.getsockname())
+    data, control, flags, peer = b.recvmsg(7)
+    say(data, flags == socket.MSG_TRUNC)
+    say(fails(b.recvmsg, 7, 0, socket.MSG_DONTWAIT))
+    if family == socket.AF_INET:
+        b.setsockopt(socket.IPPROTO_IP, 12, 1)	# IP_RECVTTL
+        a.sendto(b'x', b.getsockname())
+        data, control, flags, peer = b.recvmsg(9, 64)
+        say(data, [(level, kind, value) for level, kind, value in control])
+        a.sendto(b'x', b.getsockname())
+        say(b.recvmsg(9, 8)[2] == socket.MSG_CTRUNC)
+    if family == socket.AF_UNIX:
+        b.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        creds = struct.pack('3i', os.getpid(), os.getuid(), os.getgid())
+        say(a.sendmsg([b'me'], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS,
+                                 creds)], 0, b.getsockname()))
+        data, control, flags, peer = b.recvmsg(9, 64)
+        say(data, control[0][:2], struct.unpack('3i', control[0][2])[1:])
+    a.close()
+    b.close()
+
+
+def big_message():
+    listener = socket.socket()
+    listener.bind(('127.0.0.1', 0))
+    listener.listen()
+    s = socket.create_connection(listener.getsockname())
+    conn, _ = listener.accept()
+    parts = [bytes([i]) * 100000 for i in range(30)]
+    got = []
+
+    def receive():
+        while chunk := conn.recvmsg(1 << 20)[0]:
+            got.append(chunk)
+    thread = threading.Thread(target=receive)
+    thread.start()
+    say('sent', s.sendmsg(parts))
+    s.close()
+    thread.join()
+    say('same', b''.join(got) == b''.join(parts))
+
+
 def options():
     with socket.socket() as s:
         for level, name in (('SOL_SOCKET', 'SO_TYPE'),
@@ -215,6 +267,9 @@ streams(socket.AF_UNIX, '\0abstract')
 datagrams(socket.AF_INET, ('127.0.0.1', 0), ('127.0.0.1', 0))
 datagrams(socket.AF_INET6, ('::1', 0), ('::1', 0))
 datagrams(socket.AF_UNIX, where + '/one', 'two')
+messages(socket.AF_INET, ('127.0.0.1', 0), ('127.0.0.1', 0))
+messages(socket.AF_UNIX, where + '/three', 'four')
+big_message()
 options()
 nonblocking()
 signals()

@@ -3,12 +3,14 @@
 # other way round; nothing of it touches this machine's network.
 . "$(dirname "$0")/lib.sh"
 cp net.py "$T/bin/"
+build mmsg
 worlds
 serve main
 CWD=/ there ip link set lo up
 MODES=(--all)
 prepare 'echo x >x'
 same /usr/bin/python3 "$T/bin/net.py" "$TREE"
+reading "$T/bin/mmsg"
 ran socket bind listen accept4 connect sendto recvfrom shutdown getsockname \
-	getpeername getsockopt setsockopt
+	getpeername getsockopt setsockopt sendmsg recvmsg sendmmsg recvmmsg
 finish

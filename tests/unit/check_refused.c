@@ -31,6 +31,17 @@
 /* readlinkat(AT_FDCWD, "/a", 100 bytes) */
 #define READLINK "88 01 01 07 18 3f 38 63 42 2f61 18 64 18 64"
 
+/* sendmsg(3, "hi"), and its beginning */
+#define SENDMSG_3 "87 01 01 07 18 7e 03 "
+#define SENDMSG SENDMSG_3 "81 83 f6 42 6869 f6 00"
+/* recvmsg(3, room for 4 bytes) */
+#define RECVMSG "87 01 01 07 18 7f 03 81 83 f6 04 f6 00"
+/* sendmmsg(3, two empty messages), recvmmsg(3, one of 4 bytes) */
+#define SENDMMSG "88 01 01 07 18 80 03 82 83 f6 40 f6 83 f6 40 f6 02 00"
+#define RECVMMSG "89 01 01 07 18 81 03 81 83 f6 04 f6 01 00 f6"
+/* getsockname(3, room for 16 bytes) */
+#define SOCKNAME "87 01 01 07 18 7a 03 10 81 10"
+
 #define HEAD_RULES(X)                                                          \
 	X(empty_frame, "", SHORT)                                              \
 	X(not_cbor, "1c", KIND)                                                \
@@ -197,6 +208,44 @@
 	X(struct_unsigned_field_over_32_bits,                                  \
 	  "88 01 01 07 18 6d 01 01 03 82 1b 0000000100000000 00",              \
 	  "a field out of range")                                              \
+	X(messages_of_a_number, SENDMSG_3 "05 00", "an array of messages")     \
+	X(messages_none_for_one, SENDMSG_3 "80 00",                            \
+	  "one message was expected")                                          \
+	X(messages_two_for_one, SENDMSG_3 "82 83 f6 40 f6 83 f6 40 f6 00",     \
+	  "one message was expected")                                          \
+	X(messages_too_many, "88 01 01 07 18 80 03 99 0401 83 f6 40 f6 02 00", \
+	  "an array of messages")                                              \
+	X(messages_and_another_number,                                         \
+	  "88 01 01 07 18 80 03 81 83 f6 40 f6 02 00",                         \
+	  "a length that does not agree")                                      \
+	X(message_too_short, SENDMSG_3 "81 82 f6 40 00", LENGTH)               \
+	X(message_too_long, SENDMSG_3 "81 84 f6 40 f6 f6 00", LENGTH)          \
+	X(message_without_data, SENDMSG_3 "81 83 f6 f6 f6 00",                 \
+	  "a message without data")                                            \
+	X(message_of_a_name_that_is_a_number, SENDMSG_3 "81 83 05 40 f6 00",   \
+	  "a part of a message out of range")                                  \
+	X(message_of_a_room_that_is_bytes,                                     \
+	  "87 01 01 07 18 7f 03 81 83 f6 41 61 f6 00",                         \
+	  "a part of a message out of range")                                  \
+	X(message_of_a_long_name, "87 01 01 07 18 7f 03 81 83 18 81 00 f6 00", \
+	  "a part of a message out of range")                                  \
+	X(message_of_too_much_room,                                            \
+	  "87 01 01 07 18 7f 03 81 83 f6 1a 00100001 f6 00",                   \
+	  "a part of a message out of range")                                  \
+	X(message_of_too_much_room_for_control,                                \
+	  "87 01 01 07 18 7f 03 81 83 f6 1a 00100000 01 00",                   \
+	  "a part of a message out of range")                                  \
+	X(messages_of_too_much_room_together,                                  \
+	  "89 01 01 07 18 81 03 82 83 f6 1a 00100000 f6 83 f6 01 f6 02 00 f6", \
+	  "a part of a message out of range")                                  \
+	X(message_of_the_longest_length,                                       \
+	  SENDMSG_3 "81 83 f6 5b ffffffffffffffff 61 f6 00", SHORT)            \
+	X(room_and_another_length, "87 01 01 07 18 7a 03 10 81 18 20",         \
+	  "a length that does not agree")                                      \
+	X(room_of_a_negative_length, "87 01 01 07 18 7a 03 10 81 20",          \
+	  "a length that does not agree")                                      \
+	X(room_without_a_length, "87 01 01 07 18 7a 03 10 f6",                 \
+	  "a length that does not agree")                                      \
 	X(struct_wanted_by_a_number, "86 01 01 07 18 27 03 01",                \
 	  "true or null was expected")
 
@@ -265,6 +314,41 @@
 	X(output_missing, READ, "85 02 01 07 00 f6", "an output is missing")   \
 	X(output_not_asked_for, "86 01 01 07 18 27 03 f6",                     \
 	  "85 02 01 07 00 80", "an output that was not asked for")             \
+	X(message_of_more_than_room, RECVMSG,                                  \
+	  "85 02 01 07 05 81 86 f6 00 45 6162636465 f6 00 05",                 \
+	  "a part of a message out of range")                                  \
+	X(message_of_a_name_not_asked_for, RECVMSG,                            \
+	  "85 02 01 07 00 81 86 41 61 00 40 f6 00 00",                         \
+	  "a part of a message out of range")                                  \
+	X(message_of_control_not_asked_for, RECVMSG,                           \
+	  "85 02 01 07 00 81 86 f6 00 40 40 00 00",                            \
+	  "a part that was not asked for")                                     \
+	X(message_without_its_data, RECVMSG,                                   \
+	  "85 02 01 07 00 81 86 f6 00 f6 f6 00 00",                            \
+	  "a part that was not asked for")                                     \
+	X(message_of_flags_over_32_bits, RECVMSG,                              \
+	  "85 02 01 07 00 81 86 f6 00 40 f6 1b 0000000100000000 00", RANGE)    \
+	X(message_of_another_result, RECVMSG,                                  \
+	  "85 02 01 07 03 81 86 f6 00 42 6162 f6 00 02",                       \
+	  "a message of another result")                                       \
+	X(message_left_out, RECVMSG, "85 02 01 07 00 80",                      \
+	  "an array of messages")                                              \
+	X(message_of_bytes, RECVMSG, "85 02 01 07 00 40",                      \
+	  "an array of messages")                                              \
+	X(messages_of_more_than_asked, RECVMMSG,                               \
+	  "86 02 01 07 02 82 86 f6 00 40 f6 00 00 86 f6 00 40 f6 00 00 f6",    \
+	  "more messages than asked")                                          \
+	X(messages_of_another_number, SENDMMSG, "85 02 01 07 02 81 00",        \
+	  "an array of messages")                                              \
+	X(messages_sent_of_more_than_given, SENDMMSG,                          \
+	  "85 02 01 07 02 82 00 01", "a message of more than asked")           \
+	X(message_sent_of_more_than_given, SENDMSG, "85 02 01 07 03 81 03",    \
+	  "a message of more than asked")                                      \
+	X(room_overflows, SOCKNAME,                                            \
+	  "86 02 01 07 00 51 6161616161616161616161616161616161 81 18 20",     \
+	  "an output of another length")                                       \
+	X(room_and_another_length_back, SOCKNAME,                              \
+	  "86 02 01 07 00 42 6161 81 07", "an output of another length")       \
 	X(struct_back_too_short, "86 01 01 07 18 27 03 f5",                    \
 	  "85 02 01 07 00 80", "a structure of the wrong length")              \
 	X(struct_back_of_bytes, "86 01 01 07 18 27 03 f5",                     \
@@ -390,6 +474,12 @@ START_TEST(what_the_rules_are_broken_on_is_accepted)
 		WRITE,
 		CLOSE,
 		SETTIME,
+		SENDMSG,
+		RECVMSG,
+		SENDMMSG,
+		RECVMMSG,
+		SOCKNAME,
+		"87 01 01 07 18 7e 03 f6 00",
 		READLINK,
 		/* NULL everywhere it may be */
 		"88 01 01 07 13 38 63 f6 00 00",
@@ -426,6 +516,13 @@ START_TEST(what_replies_break_is_accepted)
 		{ OPENAT, "87 02 01 07 1a 7fffffff 0c 1b ffffffffffffffff 00" },
 		{ OPENAT, "87 02 01 07 00 00 00 00" },
 		{ CLOSE, "84 02 01 07 00" },
+		{ SENDMSG, "85 02 01 07 02 81 02" },
+		{ SENDMMSG, "85 02 01 07 01 81 00" },
+		{ RECVMSG, "85 02 01 07 02 81 86 f6 00 42 6162 f6 00 02" },
+		/* its whole length (MSG_TRUNC) */
+		{ RECVMSG, "85 02 01 07 18 63 81 86 f6 00 42 6162 f6 00 1863" },
+		{ RECVMMSG, "86 02 01 07 00 80 f6" },
+		{ SOCKNAME, "86 02 01 07 00 42 6161 81 02" },
 		{ "86 01 01 07 18 27 03 f6", "85 02 01 07 00 f6" },
 		{ "86 01 01 07 18 a2 f5 f5", "86 02 01 07 00 82 0102 82 0300" },
 		/* how large is it? */

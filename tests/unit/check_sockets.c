@@ -217,6 +217,99 @@ START_TEST(a_room_over_the_limit_is_cut)
 }
 END_TEST
 
+/* A message as the codec's samples have it, and its control. */
+static struct value message(const char *data, const void *control, size_t len)
+{
+	static struct message m;
+
+	m = (struct message){ 0 };
+	m.data =
+		(struct piece){ (uint8_t *)data, (uint32_t)strlen(data), true };
+	m.control = (struct piece){ (uint8_t *)control, (uint32_t)len,
+				    control != NULL };
+	return (struct value){ .num = 1, .len = 1, .msg = &m };
+}
+
+struct rights {
+	struct cmsghdr head;
+	int32_t fd;
+	int32_t pad;
+};
+
+static struct rights rights_of(int64_t fd)
+{
+	struct rights r = { .fd = (int32_t)fd };
+
+	r.head.cmsg_len = CMSG_LEN(4);
+	r.head.cmsg_level = SOL_SOCKET;
+	r.head.cmsg_type = SCM_RIGHTS;
+	return r;
+}
+
+static void connected(int64_t *one, int64_t *two)
+{
+	int64_t listener = new_socket(AF_UNIX, SOCK_STREAM);
+
+	*one = new_socket(AF_UNIX, SOCK_STREAM);
+	ck_assert_int_eq(NAMED("bind", listener, "pair"), 0);
+	ck_assert_int_eq(CALL(&c, 1, "listen", NUM(listener), NUM(1)), 0);
+	ck_assert_int_eq(NAMED("connect", *one, "pair"), 0);
+	*two = CALL(&c, 1, "accept4", NUM(listener), NIL, NIL, NUM(0));
+	ck_assert_int_ge(*two, 0);
+}
+
+START_TEST(a_descriptor_that_came_is_a_handle)
+{
+	struct message *came;
+	struct rights r;
+	int64_t file;
+	int64_t one;
+	int64_t two;
+
+	connected(&one, &two);
+	sandbox_write("file", "text");
+	file = client_open(&c, 1, "file", O_RDONLY);
+	r = rights_of(file);
+	ck_assert_int_eq(CALL(&c, 1, "sendmsg", NUM(one),
+			      message("x", &r, sizeof(r)), NUM(0)),
+			 1);
+	ck_assert_int_eq(CALL(&c, 1, "close", NUM(file)), 0);
+	ck_assert_int_eq(CALL(&c, 1, "recvmsg", NUM(two),
+			      message("....", &r, sizeof(r)), NUM(0)),
+			 1);
+	came = c.req.val[1].msg;
+	ck_assert_uint_eq(came->data.len, 1);
+	ck_assert_uint_eq(came->control.len, sizeof(r));
+	memcpy(&r, came->control.data, sizeof(r));
+	ck_assert_int_eq(CALL(&c, 1, "read", NUM(r.fd), ROOM(9), NUM(9)), 4);
+}
+END_TEST
+
+START_TEST(a_descriptor_of_the_session_is_not_sent)
+{
+	struct rights r;
+	int64_t one;
+	int64_t two;
+
+	connected(&one, &two);
+	for (int64_t fd = -1; fd < 6; fd++) {
+		r = rights_of(fd);
+		ck_assert_int_eq(CALL(&c, 1, "sendmsg", NUM(one),
+				      message("x", &r, sizeof(r)), NUM(0)),
+				 -EBADF);
+	}
+	r = rights_of(one);
+	r.head.cmsg_len = 1000;
+	ck_assert_int_eq(CALL(&c, 1, "sendmsg", NUM(one),
+			      message("x", &r, sizeof(r)), NUM(0)),
+			 -EINVAL);
+	r.head.cmsg_len = 3;
+	ck_assert_int_eq(CALL(&c, 1, "sendmsg", NUM(one),
+			      message("x", &r, sizeof(r)), NUM(0)),
+			 -EINVAL);
+}
+END_TEST
+
 START_TEST(an_option_is_listed_once)
 {
 	for (size_t i = 0; i < option_count; i++)
@@ -244,6 +337,8 @@ int main(void)
 	tcase_add_test(calls, an_option_that_is_not_listed_is_refused);
 	tcase_add_test(calls, an_option_has_the_length_that_the_kernel_says);
 	tcase_add_test(calls, a_room_over_the_limit_is_cut);
+	tcase_add_test(calls, a_descriptor_that_came_is_a_handle);
+	tcase_add_test(calls, a_descriptor_of_the_session_is_not_sent);
 	tcase_add_test(calls, an_option_is_listed_once);
 	suite_add_tcase(suite, calls);
 
