@@ -48,6 +48,7 @@ void ask(struct run *run, struct tracee *t, then_fn then)
 {
 	int err;
 
+	ready_bind(run, t);
 	t->req.task = t->task;
 	t->req.seq = ++t->seq;
 	t->state = T_ASKING;

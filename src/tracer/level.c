@@ -10,8 +10,11 @@
  *
  * A pipe's end stands for a pipe's. A datagram socket stands for sockets whose
  * errors do not end them, a stream socket for all else. A stream that is not
- * connected is HUP and OUT, as one of TCP is. A stream cannot be
- * opened again once it is shut down, and PRI is IN, too.
+ * connected is HUP and OUT, as one of TCP is.
+ *
+ * What a local object cannot show: PRI without IN; a stream that is connected
+ * again after it was shut down; ERR of a stream that is not HUP. An edge of IN
+ * on a stream that is shut down is one of OUT as well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -315,12 +318,26 @@ static void clear_error(int fd)
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
 }
 
-/* A peer that leaves gives its old partner an error. */
+/* What is shut down wakes all who wait when that is done again. */
+static void put_end(struct level *level, const struct change *c)
+{
+	uint32_t bits = EPOLLHUP | EPOLLRDHUP;
+
+	if (!rises(c, bits) && !(c->edge && c->to & bits))
+		return;
+	if (c->to & EPOLLHUP)
+		shutdown(level->own, SHUT_RDWR);
+	else
+		shutdown(level->own, SHUT_RD);
+}
+
+/* A peer that leaves and loses data by that gives its old partner an error. */
 static void put_dgram_error(struct level *level)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNSPEC };
 	socklen_t len = sizeof(name);
 
+	put_byte(level->own);
 	connect(level->peer, (void *)&name, sizeof(sa_family_t));
 	if (!getsockname(level->own, (void *)&name, &len))
 		connect(level->peer, (void *)&name, len);
@@ -328,20 +345,16 @@ static void put_dgram_error(struct level *level)
 
 static void put_dgram(struct level *level, const struct change *c)
 {
-	struct change change = *c;
+	/* Whatever is done to it takes the error away. */
+	bool error = c->to & EPOLLERR && (c->to != c->is || c->edge);
 
 	if (falls(c, EPOLLERR))
 		clear_error(level->own);
-	if (rises(c, EPOLLERR)) {
+	put_in(level, c, level->peer, level->own);
+	put_out(c, level->own, level->peer);
+	put_end(level, c);
+	if (error)
 		put_dgram_error(level);
-		change.is |= EPOLLOUT; /* that emptied it */
-	}
-	put_in(level, &change, level->peer, level->own);
-	put_out(&change, level->own, level->peer);
-	if (rises(c, EPOLLHUP))
-		shutdown(level->own, SHUT_RDWR);
-	else if (rises(c, EPOLLRDHUP))
-		shutdown(level->own, SHUT_RD);
 }
 
 static void put_urgent(struct level *level, const struct change *c)
@@ -372,9 +385,7 @@ static void put_stream(struct level *level, const struct change *c)
 
 	if (falls(c, EPOLLERR))
 		clear_error(level->own);
-	if (level->broken)
-		return;
-	if (level->peer < 0) {
+	if (level->peer < 0 && !level->broken) {
 		if (c->to & EPOLLHUP && !(c->to & EPOLLRDHUP))
 			return;
 		err = join_stream(level);
@@ -382,20 +393,18 @@ static void put_stream(struct level *level, const struct change *c)
 			log_warn("a placeholder cannot be connected: %s",
 				 strerror(-err));
 			level->broken = true;
-			return;
 		}
 		change.is = EPOLLOUT;
-		change.edge |= EDGE_OUT;
 	}
-	put_in(level, &change, level->peer, level->own);
-	put_urgent(level, &change);
-	put_out(&change, level->own, level->peer);
-	if (rises(&change, EPOLLERR) && c->to & EPOLLHUP)
+	if (!level->broken) {
+		put_in(level, &change, level->peer, level->own);
+		put_urgent(level, &change);
+		put_out(&change, level->own, level->peer);
+	}
+	if (!level->broken && rises(&change, EPOLLERR) && c->to & EPOLLHUP)
 		break_stream(level);
-	else if (rises(&change, EPOLLHUP))
-		shutdown(level->peer, SHUT_RDWR);
-	else if (rises(&change, EPOLLRDHUP))
-		shutdown(level->peer, SHUT_WR);
+	else
+		put_end(level, &change);
 }
 
 void level_set(struct level *level, uint32_t mask, uint32_t edge)

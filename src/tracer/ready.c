@@ -107,9 +107,18 @@ static int name_watch(struct run *run, struct tracee *t, struct remote *remote,
 	return 0;
 }
 
+static const struct call *watch_row(void)
+{
+	static const struct call *row;
+
+	if (!row)
+		row = call_by_name("rsc_watch");
+	return row;
+}
+
 static void make_watch(struct req *req, const struct entry *e, uint32_t want)
 {
-	*req = (struct req){ .call = call_by_name("rsc_watch") };
+	*req = (struct req){ .call = watch_row() };
 	req->val[0].num = (uint64_t)e->handle;
 	req->val[1].num = e->remote->watch;
 	req->val[2].num = want;
@@ -204,7 +213,7 @@ void ready_bind(struct run *run, struct tracee *t)
 	struct entry *e;
 	struct req req;
 
-	if (!run->watched)
+	if (!run->watched || !t->call || t->req.call == watch_row())
 		return;
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
 		if (t->call->arg[i].kind != ARG_FD)

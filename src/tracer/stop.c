@@ -204,7 +204,6 @@ void forward_now(struct run *run, struct tracee *t)
 		finish_skip(run, t, err);
 		return;
 	}
-	ready_bind(run, t);
 	if (t->if_remote)
 		ask(run, t, t->if_remote);
 	else

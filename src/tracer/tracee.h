@@ -270,7 +270,7 @@ void signal_restore(struct tracee *t);
 struct ready;
 /* The server says how ready a watched object is. */
 void ready_event(struct run *run, const struct ready *ready);
-/* Before t's call is forwarded: its reply is to say how ready its FDs are. */
+/* Before t asks: the reply is to say how ready the FDs of its call are. */
 void ready_bind(struct run *run, struct tracee *t);
 
 /* ---- fetch.c: between the tracee's memory and t->req ---- */

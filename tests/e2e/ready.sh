@@ -7,9 +7,13 @@ worlds
 serve main
 prepare 'echo x >x'
 fresh
+CWD=/ there ip link set lo up
 
-E2E_LINES=40
+export E2E_LINES=${E2E_LINES-20}
+same "$T/bin/ready_probe" poll fifo
+same "$T/bin/ready_probe" epoll fifo
+MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll
-ran rsc_watch read write
+ran rsc_watch read write socket connect accept4
 finish

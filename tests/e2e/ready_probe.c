@@ -142,6 +142,10 @@ static void open_eyes(const struct pair *p, struct eyes *eyes)
 
 /* ---- what is done ---- */
 
+static int to_connect(int type);
+static int start_connect(int fd, int type);
+static int take(int server);
+
 static char block[1 << 16];
 
 static void fill(int fd)
@@ -195,13 +199,13 @@ static const char *step(struct pair *p, struct eyes *eyes, char what)
 		drain(p->other);
 		return "drained";
 	case 'h':
-		NEED(!shutdown(p->other, SHUT_WR));
+		shutdown(p->other, SHUT_WR);
 		return "half closed there";
 	case 'H':
-		NEED(!shutdown(p->subject, SHUT_WR));
+		shutdown(p->subject, SHUT_WR);
 		return "half closed here";
 	case 'R':
-		NEED(!shutdown(p->subject, SHUT_RD));
+		shutdown(p->subject, SHUT_RD);
 		return "closed for reading";
 	case 'c':
 		close_other(p, false);
@@ -219,6 +223,19 @@ static const char *step(struct pair *p, struct eyes *eyes, char what)
 	case 'O':
 		(void)!recv(p->subject, block, 1, MSG_OOB | MSG_DONTWAIT);
 		return "urgent read";
+	case 'C':
+		return start_connect(p->subject, p->mode) ? strerror(errno) :
+							    "connected";
+	case 't':
+		p->other = take(p->spare);
+		return "taken";
+	case 'K':
+		p->other = to_connect(p->mode);
+		start_connect(p->other, p->mode);
+		return "asked to connect";
+	case 'A':
+		close(accept(p->subject, NULL, NULL));
+		return "accepted";
 	case 'e':
 		getsockopt(p->subject, SOL_SOCKET, SO_ERROR, &err, &len);
 		return err ? strerror(err) : "no error";
@@ -290,6 +307,184 @@ static void mounts(struct pair *p)
 	NEED(p->subject >= 0);
 }
 
+/* ---- sockets ---- */
+
+static struct sockaddr_in tcp_name = { .sin_family = AF_INET };
+
+static int nonblocking(int family, int type)
+{
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	NEED(fd >= 0);
+	return fd;
+}
+
+/* A socket with a port of 127.0.0.1, which is in tcp_name then. */
+static int with_port(int type)
+{
+	socklen_t len = sizeof(tcp_name);
+	int fd = nonblocking(AF_INET, type);
+
+	tcp_name.sin_port = 0;
+	tcp_name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(!bind(fd, (void *)&tcp_name, len));
+	NEED(!getsockname(fd, (void *)&tcp_name, &len));
+	return fd;
+}
+
+static int listening(int type)
+{
+	static const struct sockaddr_un name = { AF_UNIX, "sock" };
+	int fd;
+
+	if (type == 0) {
+		fd = with_port(SOCK_STREAM);
+	} else {
+		unlink("sock");
+		fd = nonblocking(AF_UNIX, type);
+		NEED(!bind(fd, (void *)&name, sizeof(name)));
+	}
+	NEED(!listen(fd, 5));
+	return fd;
+}
+
+/* type 0: of TCP, else a unix socket's. */
+static int to_connect(int type)
+{
+	return nonblocking(type ? AF_UNIX : AF_INET, type ? type : SOCK_STREAM);
+}
+
+static int start_connect(int fd, int type)
+{
+	static const struct sockaddr_un name = { AF_UNIX, "sock" };
+
+	if (type)
+		return connect(fd, (void *)&name, sizeof(name));
+	return connect(fd, (void *)&tcp_name, sizeof(tcp_name));
+}
+
+static int take(int server)
+{
+	struct pollfd pfd = { .fd = server, .events = POLLIN };
+	int fd;
+
+	NEED(poll(&pfd, 1, 10000) == 1);
+	fd = accept4(server, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	NEED(fd >= 0);
+	return fd;
+}
+
+static void connected(struct pair *p, int type)
+{
+	int server = listening(type);
+
+	p->subject = to_connect(type);
+	NEED(!start_connect(p->subject, type) || errno == EINPROGRESS);
+	p->other = take(server);
+	close(server);
+}
+
+static void accepted(struct pair *p, int type)
+{
+	connected(p, type);
+	p->spare = p->subject;
+	p->subject = p->other;
+	p->other = p->spare;
+	p->spare = -1;
+}
+
+static void tcp_client(struct pair *p)
+{
+	int one = 1;
+
+	connected(p, 0);
+	setsockopt(p->subject, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(p->other, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+/* Without that urgent data is no data: PRI alone, which rsc shows with IN. */
+static void tcp_urgent(struct pair *p)
+{
+	int one = 1;
+
+	tcp_client(p);
+	NEED(!setsockopt(p->subject, SOL_SOCKET, SO_OOBINLINE, &one,
+			 sizeof(one)));
+}
+
+static void tcp_server(struct pair *p)
+{
+	accepted(p, 0);
+}
+
+/* Connects with 'C'. */
+static void tcp_new(struct pair *p)
+{
+	p->spare = listening(0);
+	p->subject = to_connect(0);
+}
+
+/* Nobody listens where it connects to. */
+static void tcp_refused(struct pair *p)
+{
+	close(with_port(SOCK_STREAM));
+	p->subject = to_connect(0);
+}
+
+static void tcp_listener(struct pair *p)
+{
+	p->subject = listening(0);
+}
+
+static void unix_stream(struct pair *p)
+{
+	connected(p, SOCK_STREAM);
+}
+
+static void unix_packets(struct pair *p)
+{
+	connected(p, SOCK_SEQPACKET);
+}
+
+static void unix_new(struct pair *p)
+{
+	p->spare = listening(SOCK_STREAM);
+	p->subject = to_connect(SOCK_STREAM);
+	p->mode = SOCK_STREAM;
+}
+
+static void unix_listener(struct pair *p)
+{
+	p->subject = listening(SOCK_STREAM);
+	p->mode = SOCK_STREAM;
+}
+
+static void unix_dgram(struct pair *p)
+{
+	static const struct sockaddr_un one = { AF_UNIX, "one" };
+	static const struct sockaddr_un two = { AF_UNIX, "two" };
+
+	unlink("one");
+	unlink("two");
+	p->subject = nonblocking(AF_UNIX, SOCK_DGRAM);
+	p->other = nonblocking(AF_UNIX, SOCK_DGRAM);
+	NEED(!bind(p->subject, (void *)&one, sizeof(one)));
+	NEED(!bind(p->other, (void *)&two, sizeof(two)));
+	NEED(!connect(p->subject, (void *)&two, sizeof(two)));
+	NEED(!connect(p->other, (void *)&one, sizeof(one)));
+}
+
+static void udp(struct pair *p)
+{
+	struct sockaddr_in other;
+
+	p->other = with_port(SOCK_DGRAM);
+	other = tcp_name;
+	p->subject = with_port(SOCK_DGRAM);
+	NEED(!connect(p->other, (void *)&tcp_name, sizeof(tcp_name)));
+	NEED(!connect(p->subject, (void *)&other, sizeof(other)));
+}
+
 static const struct kind kinds[] = {
 	{ "fifo, reading", fifo_reader,
 	  "wqqr1w1rwwrqaawrcq"
@@ -299,6 +494,27 @@ static const struct kind kinds[] = {
 	{ "fifo, both", fifo_both, "wq1rWqrfqdwcqr" },
 	{ "inotify", inotify, "wqrwwqarqaw" },
 	{ "mounts", mounts, "q1q" },
+	{ "tcp, client", tcp_client, "qwqq1w1rwwrfqdqfdqwarqawhqrqHqcq" },
+	{ "tcp, server", tcp_server, "wrwcqrqWqWqeqr" },
+	{ "tcp, urgent", tcp_urgent, "qoqOqowOrqwoqrq" },
+	{ "tcp, reset", tcp_client, "wrxqeqrqWq" },
+	{ "tcp, reset with data", tcp_client, "wxqrqeq" },
+	{ "tcp, half closed", tcp_client, "HqwrcqrqRq" },
+	{ "tcp, closed for reading", tcp_client, "RqHqcq" },
+	{ "tcp, full and closed", tcp_client, "fqcqqeq" },
+	{ "tcp, unconnected", tcp_new, "qqCtqwrqcqr" },
+	{ "tcp, refused", tcp_refused, "qCqeqq" },
+	{ "tcp, listening", tcp_listener, "qKqKqAqAqA" },
+	{ "unix stream", unix_stream, "qwqq1w1rwwrfqdqfdqwarqawhqrqHqcq" },
+	{ "unix stream, closed", unix_stream, "wcqrqWq" },
+	{ "unix stream, unread", unix_stream, "Wcqrqeq" },
+	{ "unix stream, half closed", unix_stream, "HqwrcqrqRq" },
+	{ "unix stream, urgent", unix_stream, "qoqOqowOrqwoqrq" },
+	{ "unix unconnected", unix_new, "qqCtqwrqcqr" },
+	{ "unix, listening", unix_listener, "qKqKqAqAqA" },
+	{ "unix packets", unix_packets, "wqwrqfqdqhqrcqrq" },
+	{ "unix datagrams", unix_dgram, "wqwrqfqdqRqwqHqcqWq" },
+	{ "udp", udp, "wqwrqqWqcWqeqWqWqrqRqHq" },
 };
 
 static void run(const struct kind *kind, bool with_epoll)
@@ -331,8 +547,7 @@ int main(int argc, char **argv)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (argc < 3 ||
-		    !strncmp(kinds[i].name, argv[2], strlen(argv[2])))
+		if (argc < 3 || strstr(kinds[i].name, argv[2]))
 			run(&kinds[i], !strcmp(argv[1], "epoll"));
 	return 0;
 }
