@@ -141,7 +141,7 @@ struct call {
 	const char *name; /* the kernel's name */
 	const char *why;  /* reason of a local, split or refused verdict */
 	const char *of;	  /* of a request: the call that it is made with */
-	uint32_t request; /* and its number, which is argument 1 */
+	uint32_t request; /* and its number */
 	struct arg arg[CALL_ARGS];
 };
 
@@ -188,8 +188,10 @@ const struct call *call_by_name(const char *name);
 const struct call *call_by_nr(long nr);
 /* The legacy row of a number of the architecture built for, or NULL. */
 const struct legacy *legacy_by_nr(long nr);
-/* The row of a request (ioctl, fcntl) of call, or NULL. */
+/* The row of a request (ioctl, fcntl, prctl) of call, or NULL. */
 const struct call *call_by_request(const struct call *call, uint32_t request);
+/* Which argument says the request: the first behind the descriptor. */
+unsigned int call_request_arg(const struct call *call);
 /*
  * The number of a call on the architecture built for, or CALL_NO_NR; that of
  * the call which a request is made with.

@@ -74,6 +74,7 @@ _Static_assert(sizeof(struct kernel_statx) == 256, "statx");
 _Static_assert(offsetof(struct kernel_statx, stx_rdev_major) == 128, "statx");
 _Static_assert(offsetof(struct kernel_statx, stx_subvol) == 160, "statx");
 _Static_assert(sizeof(struct statfs) == 120, "statfs");
+_Static_assert(sizeof(struct kernel_cap_sets) == 24, "capset");
 _Static_assert(sizeof(struct timespec) == 16, "timespec");
 _Static_assert(sizeof(struct kernel_timespec2) == 32, "timespec2");
 _Static_assert(sizeof(struct timeval) == 16, "timeval");
@@ -150,25 +151,32 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 		.why = reason,                                                 \
 		.arg = { __VA_ARGS__ },                                        \
 	},
-#define VARIANT(nr_wire, word, call, nr, kind, sets, ...)                      \
+#define REQUEST(nr_wire, word, call, nr, verd, kind, sets, ...)                \
 	{                                                                      \
 		.id = nr_wire,                                                 \
-		.verdict = V_BY_FD,                                            \
+		.verdict = verd,                                               \
 		.ret = kind,                                                   \
 		.classes = (sets) & ~TRAITS,                                   \
 		.traits = (sets)&TRAITS,                                       \
 		.nr_x86_64 = NO,                                               \
 		.nr_aarch64 = NO,                                              \
-		.name = #word,                                                 \
-		.of = #call,                                                   \
+		.name = word,                                                  \
+		.of = call,                                                    \
 		.request = nr,                                                 \
 		.arg = { __VA_ARGS__ },                                        \
 	},
+#define VARIANT(nr_wire, word, call, nr, kind, sets, ...)                      \
+	REQUEST(nr_wire, #word, #call, nr, V_BY_FD, kind, sets, __VA_ARGS__)
+#define OPTION(nr_wire, word, call, nr, ...)                                   \
+	REQUEST(nr_wire, #word, #call, nr, V_REMOTE, RET_INT, C_CREDS,         \
+		__VA_ARGS__)
 const struct call call_table[] = {
 #include "call/calls.def"
 };
 #undef CALL
 #undef VARIANT
+#undef OPTION
+#undef REQUEST
 const size_t call_count = ARRAY_SIZE(call_table);
 
 #define ARG(n) (LEGACY_ARG + (n))
@@ -260,6 +268,11 @@ const struct call *call_by_request(const struct call *call, uint32_t request)
 		    !strcmp(call_table[i - 1].of, call->name))
 			return &call_table[i - 1];
 	return NULL;
+}
+
+unsigned int call_request_arg(const struct call *call)
+{
+	return call->arg[0].kind == ARG_FD;
 }
 
 int call_nr(const struct call *call)

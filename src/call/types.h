@@ -17,6 +17,21 @@ struct kernel_fsxattr {
 	uint8_t pad[8];
 };
 
+/* capget(2), in version 3: the low words of each set, then the high ones. */
+struct kernel_cap_header {
+	uint32_t version;
+	int32_t pid;
+};
+
+struct kernel_cap_sets {
+	uint32_t effective;
+	uint32_t permitted;
+	uint32_t inheritable;
+	uint32_t effective_high;
+	uint32_t permitted_high;
+	uint32_t inheritable_high;
+};
+
 /* A lone number behind a pointer. */
 struct kernel_int {
 	int32_t value;

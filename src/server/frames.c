@@ -37,6 +37,18 @@ static struct worker *find(struct session *session, uint32_t task)
 	return worker;
 }
 
+pid_t frames_tid(struct session *session, uint32_t task)
+{
+	struct worker *worker;
+	pid_t tid;
+
+	pthread_mutex_lock(&session->tasks_lock);
+	worker = find(session, task);
+	tid = worker ? worker_tid(worker) : 0;
+	pthread_mutex_unlock(&session->tasks_lock);
+	return tid;
+}
+
 static void add(struct session *session, struct worker *worker)
 {
 	struct worker **head = bucket(session, worker->task);

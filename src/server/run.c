@@ -427,9 +427,13 @@ static const struct {
 	{ "openat", false, do_openat },
 	{ "openat2", false, do_openat2 },
 	{ "close", false, do_close },
+	{ "rsc_exec", false, creds_exec },
 	{ "rsc_resolve", false, do_resolve },
 	{ "rsc_watch", true, do_watch },
 	{ "F_SETFL", true, do_setfl },
+	{ "capget", true, creds_capget },
+	{ "getgroups", true, creds_getgroups },
+	{ "setgroups", true, creds_setgroups },
 	{ "inotify_init1", true, do_inotify_init1 },
 	{ "socket", true, net_socket },
 	{ "accept4", true, net_accept },
@@ -481,7 +485,8 @@ static int admit(const struct run *run)
 				 call->name);
 		return -ENOSYS;
 	}
-	if (call->of && (uint32_t)run->req->val[1].num != call->request)
+	i = call_request_arg(call);
+	if (call->of && (uint32_t)run->req->val[i].num != call->request)
 		return -EINVAL;
 	if (call->traits & T_MODIFIES && !run_may_change(run))
 		return -EROFS;

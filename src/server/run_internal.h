@@ -46,4 +46,11 @@ int64_t net_address(struct run *run, bool *go_on);
 int64_t net_option(struct run *run, bool *go_on);
 int64_t net_messages(struct run *run, bool *go_on);
 
+/* creds.c: likewise, of the calls on credentials. */
+
+int64_t creds_capget(struct run *run, bool *go_on);
+int64_t creds_exec(struct run *run, bool *go_on);
+int64_t creds_getgroups(struct run *run, bool *go_on);
+int64_t creds_setgroups(struct run *run, bool *go_on);
+
 #endif

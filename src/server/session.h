@@ -145,6 +145,8 @@ enum next {
  */
 enum next frames_take(struct session *session, struct worker *self,
 		      struct req *req);
+/* The thread of a task, or 0; any thread. */
+pid_t frames_tid(struct session *session, uint32_t task);
 /* EXIT: its number is free at once, its thread goes when its mail is done. */
 int frames_retire(struct session *session, struct worker *worker);
 /* Frees the workers that are done; any thread but theirs. */
@@ -208,6 +210,8 @@ void worker_cancel(struct worker *worker, uint32_t seq);
  */
 bool worker_kick(struct worker *worker);
 bool worker_is_done(struct worker *worker);
+/* Its thread, or 0 before that runs. */
+pid_t worker_tid(struct worker *worker);
 /* Interrupts whatever the thread tid is blocked in. */
 void worker_interrupt(pid_t tid);
 /* Installs the handler of the signal that interrupts calls. */

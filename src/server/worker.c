@@ -156,6 +156,16 @@ bool worker_is_idle(struct worker *worker)
 	return idle;
 }
 
+pid_t worker_tid(struct worker *worker)
+{
+	pid_t tid;
+
+	pthread_mutex_lock(&worker->lock);
+	tid = worker->tid;
+	pthread_mutex_unlock(&worker->lock);
+	return tid;
+}
+
 static struct mail *next_mail(struct worker *worker)
 {
 	struct mail *mail;

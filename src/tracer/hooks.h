@@ -8,6 +8,7 @@
 
 #include "tracer/tracee.h"
 
+void hook_caps(struct run *run, struct tracee *t);
 void hook_chdir(struct run *run, struct tracee *t);
 void hook_clock(struct run *run, struct tracee *t);
 void hook_accept(struct run *run, struct tracee *t);
@@ -18,6 +19,8 @@ void hook_dup2(struct run *run, struct tracee *t);
 void hook_epoll_ctl(struct run *run, struct tracee *t);
 void hook_fchdir(struct run *run, struct tracee *t);
 void hook_fcntl(struct run *run, struct tracee *t);
+void hook_groups(struct run *run, struct tracee *t);
+void hook_prctl(struct run *run, struct tracee *t);
 void hook_getcwd(struct run *run, struct tracee *t);
 void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);
@@ -42,5 +45,8 @@ void hook_umask(struct run *run, struct tracee *t);
  * handles. 0 or -errno, with a line where sides do not mix.
  */
 int rights_send(struct tracee *t, struct piece *control);
+
+/* At the exec event: credentials change there as they would here. */
+void tell_exec(struct run *run, struct tracee *t);
 
 #endif

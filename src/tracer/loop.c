@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "call/wire.h"
 #include "tracer/abi.h"
+#include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
@@ -181,6 +182,7 @@ again:
 		return;
 	}
 	tracee_drop_closed(run, t);
+	tell_exec(run, t);
 	if (abi_is_foreign(t->pid)) {
 		log_err("process %d runs a program of 32 bits: killed", t->pid);
 		kill(t->pid, SIGKILL);

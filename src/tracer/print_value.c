@@ -451,7 +451,7 @@ void put_args(struct buf *out, const struct trace *trace, struct tracee *t)
 			break;
 		if (i)
 			put(out, ", ");
-		if (i == 1 && t->call->of)
+		if (t->call->of && i == call_request_arg(t->call))
 			put(out, "%s", t->call->name);
 		else
 			put_arg(out, trace, t, i);

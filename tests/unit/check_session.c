@@ -326,7 +326,7 @@ static void bad_values(const struct call *call, struct value *val)
 		}
 	}
 	if (call->of)
-		val[1] = NUM(call->request);
+		val[call_request_arg(call)] = NUM(call->request);
 }
 
 START_TEST(a_row_that_modifies_is_erofs_when_read_only)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 
 #include "arch/arch.h"
 #include "call/call.h"
@@ -239,6 +240,7 @@ END_TEST
 
 #define CALL(...)
 #define VARIANT(id, word, call, nr, ...) { #word, (uint32_t)(word), nr },
+#define OPTION VARIANT
 static const struct {
 	const char *name;
 	uint32_t header;
@@ -248,6 +250,7 @@ static const struct {
 };
 #undef CALL
 #undef VARIANT
+#undef OPTION
 
 START_TEST(requests_have_the_numbers_of_the_headers)
 {
@@ -370,6 +373,15 @@ static const char *const harmless[] = {
 	"setresgid",
 	"setfsuid",
 	"setfsgid",
+	"setgroups",
+	"capset",
+	"PR_GET_KEEPCAPS",
+	"PR_SET_KEEPCAPS",
+	"PR_CAPBSET_READ",
+	"PR_CAPBSET_DROP",
+	"PR_GET_SECUREBITS",
+	"PR_SET_SECUREBITS",
+	"PR_CAP_AMBIENT",
 	"inotify_add_watch",
 	"inotify_rm_watch",
 	"F_SETFL",
