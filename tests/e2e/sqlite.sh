@@ -62,10 +62,10 @@ same bash -c "sqlite3 n.db 'create table n(who, i);'
 
 # One holds the lock while another tries: it is busy, not corrupt.
 same bash -c "sqlite3 n.db 'create table n(i);'
-	mkfifo go; exec 5<>go
+	mkfifo go hold; exec 5<>go 6<>hold
 	{ echo 'begin exclusive; insert into n values(1);'
 	  echo '.shell echo locked >go'
-	  read -r _ <&6; echo 'commit;'; } 6<>hold | sqlite3 n.db &
+	  read -r _ <&6; echo 'commit;'; } | sqlite3 n.db &
 	read -r _ <&5
 	sqlite3 n.db 'insert into n values(2);'; echo \$?
 	echo >hold
