@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -370,6 +371,60 @@ static int64_t do_close(struct run *run, bool *go_on)
 	return close(fd) < 0 ? -errno : 0;
 }
 
+/* ---- descriptors that processes send to each other (rights.c there) ---- */
+
+/* One that came in a message is a handle already: what is it? */
+static int64_t do_adopt(struct run *run, bool *go_on)
+{
+	int fd = run_fd(&run->req->val[0]);
+
+	*go_on = false;
+	if (!run_owns(run, fd))
+		return -EBADF;
+	run->req->object = object_of(fd, run->req);
+	return fd;
+}
+
+/* Stands for a descriptor that the server does not have. */
+static int64_t do_token(struct run *run, bool *go_on)
+{
+	int fd = memfd_create("rsc-token", MFD_CLOEXEC);
+
+	*go_on = false;
+	return new_handle(run, fd < 0 ? -errno : fd);
+}
+
+static int64_t do_put(struct run *run, bool *go_on)
+{
+	int fd = run_fd(&run->req->val[0]);
+
+	*go_on = false;
+	if (!run_owns(run, fd))
+		return -EBADF;
+	return drawer_put(&run->worker->session->drawer, fd);
+}
+
+static int64_t do_take(struct run *run, bool *go_on)
+{
+	const struct value *val = run->req->val;
+
+	*go_on = false;
+	return new_handle(run, drawer_take(&run->worker->session->drawer,
+					   (uint32_t)val[0].num,
+					   val[1].num & MSG_PEEK));
+}
+
+static int64_t do_drop(struct run *run, bool *go_on)
+{
+	int fd = drawer_take(&run->worker->session->drawer,
+			     (uint32_t)run->req->val[0].num, false);
+
+	*go_on = false;
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
 /* SIGIO would reach the session. */
 static int64_t do_setfl(struct run *run, bool *go_on)
 {
@@ -428,7 +483,12 @@ static const struct {
 	{ "openat2", false, do_openat2 },
 	{ "close", false, do_close },
 	{ "rsc_exec", false, creds_exec },
+	{ "rsc_adopt", false, do_adopt },
+	{ "rsc_drop", false, do_drop },
+	{ "rsc_put", false, do_put },
 	{ "rsc_resolve", false, do_resolve },
+	{ "rsc_take", false, do_take },
+	{ "rsc_token", false, do_token },
 	{ "rsc_watch", true, do_watch },
 	{ "F_SETFL", true, do_setfl },
 	{ "capget", true, creds_capget },

@@ -185,6 +185,8 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 	pthread_mutex_init(&session->out_lock, NULL);
 	pthread_mutex_init(&session->tasks_lock, NULL);
 	err = worker_init();
+	if (!err)
+		err = drawer_init(&session->drawer);
 	return err ? err : ready_init(session);
 }
 

@@ -47,6 +47,14 @@ struct ready_state {
 	struct buf frames;     /* with out_lock */
 };
 
+/* drawer.c's own. */
+struct drawer {
+	pthread_mutex_t lock;
+	int pair[2];	    /* owned: what is in it lies between these */
+	unsigned int count; /* of what is in it */
+	uint32_t last;	    /* number that was given */
+};
+
 /* Who reads the channel; lead.c. */
 struct lead {
 	atomic_uint role;      /* a turn, which grows, and enum role */
@@ -77,6 +85,7 @@ struct session {
 	struct worker *workers[SESSION_BUCKETS]; /* owned, by task */
 	struct worker *leaving; /* owned; their EXIT has come */
 	struct ready_state ready;
+	struct drawer drawer;
 	atomic_uint *count;   /* owned; calls run, by row */
 	atomic_bool *refused; /* owned; rows reported as refused */
 };
@@ -244,6 +253,18 @@ uint32_t handles_watch(struct handles *handles, int fd);
 /* A handle has a watch of ready, which is counted for it. 0 or -errno */
 int handles_set_watch(struct handles *handles, struct ready_state *ready,
 		      int fd, uint32_t id);
+
+/* drawer.c */
+
+/* Before there is a worker; 0 or -errno. */
+int drawer_init(struct drawer *drawer);
+/* Puts a copy of fd in; the number that it has there, or -errno. */
+int64_t drawer_put(struct drawer *drawer, int fd);
+/*
+ * Takes that number out, or with keep a copy of it: a descriptor of the calling
+ * thread's table, or -errno.
+ */
+int drawer_take(struct drawer *drawer, uint32_t number, bool keep);
 
 /* ready.c */
 

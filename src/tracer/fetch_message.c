@@ -156,15 +156,6 @@ static int put_at(struct tracee *t, uint64_t addr, size_t offset,
 	return memory_write(t->pid, addr + offset, data, len);
 }
 
-static uint32_t asked_flags(const struct tracee *t)
-{
-	unsigned int i = 0;
-
-	while (t->call->arg[i].kind != ARG_FLAGS)
-		i++;
-	return (uint32_t)t->arg[i];
-}
-
 #define PUT(addr, type, field, value)                                          \
 	put_at(t, addr, offsetof(struct type, field), &(value), sizeof(value))
 
@@ -172,7 +163,7 @@ static uint32_t asked_flags(const struct tracee *t)
 static int store_message(struct tracee *t, const struct message *m,
 			 uint64_t addr)
 {
-	uint32_t flags = m->flags | (asked_flags(t) & MSG_CMSG_CLOEXEC);
+	uint32_t flags = m->flags | (message_flags(t) & MSG_CMSG_CLOEXEC);
 	uint64_t control = m->control.given ? m->control.len : 0;
 	struct value v = { .data = m->data.data, .len = m->data.len };
 	struct msghdr hdr;
@@ -222,4 +213,12 @@ int64_t messages_store(struct tracee *t, unsigned int i)
 			return k ? (int64_t)k : err;
 	}
 	return t->req.ret;
+}
+
+uint32_t message_flags(const struct tracee *t)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (t->call->arg[i].kind == ARG_FLAGS)
+			return (uint32_t)t->arg[i];
+	return 0;
 }

@@ -61,20 +61,6 @@ static void request(struct tracee *t, const char *name, int handle)
 	t->req.val[0].num = (uint64_t)handle;
 }
 
-static int own_copy(const struct tracee *t, int fd)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, t->tgid, 0);
-	int copy;
-
-	if (pidfd < 0)
-		return -errno;
-	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (copy < 0)
-		copy = -errno;
-	close(pidfd);
-	return copy;
-}
-
 static void drop_copy(struct tracee *t)
 {
 	if (t->fill_fd >= 0)
@@ -134,7 +120,7 @@ static void pulled(struct run *run, struct tracee *t)
 		fail(run, t, t->req.ret);
 		return;
 	}
-	fd = own_copy(t, (int32_t)t->arg[f->in]);
+	fd = tracee_fd(t, (int32_t)t->arg[f->in]);
 	if (fd < 0 ||
 	    pwrite(t->fill_fd, v->data, v->len, (off_t)t->fill_at) !=
 		    (ssize_t)v->len ||
@@ -292,7 +278,7 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 	int64_t off = 0;
 	ssize_t n;
 
-	t->fill_fd = own_copy(t, (int32_t)t->arg[f->in]);
+	t->fill_fd = tracee_fd(t, (int32_t)t->arg[f->in]);
 	if (t->fill_fd < 0) {
 		fail(run, t, t->fill_fd == -EBADF ? -EBADF : -EIO);
 		return;

@@ -17,6 +17,7 @@
 #include "call/option.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/rights.h"
 
 #define PATH_AT offsetof(struct sockaddr_un, sun_path)
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -158,6 +159,7 @@ static void forward_name(struct run *run, struct tracee *t, unsigned int i)
 	}
 	if (v->data && (int64_t)t->req.val[i + 1].num >= 0)
 		t->req.val[i + 1].num = v->len;
+	ready_bind(run, t);
 	ask(run, t, finish_reply);
 }
 
@@ -217,7 +219,6 @@ void hook_option(struct run *run, struct tracee *t)
 
 /* ---- messages ---- */
 
-/* Names by the rules, descriptors by their handles. */
 static int translate(struct run *run, struct tracee *t, struct message *m)
 {
 	size_t len = m->name.len;
@@ -229,7 +230,7 @@ static int translate(struct run *run, struct tracee *t, struct message *m)
 			return err;
 		m->name.len = (uint32_t)len;
 	}
-	return m->control.given ? rights_send(t, &m->control) : 0;
+	return 0;
 }
 
 /* Several are sent up to the first that cannot be. */
@@ -255,7 +256,7 @@ void hook_message(struct run *run, struct tracee *t)
 	int err;
 
 	if (!e) {
-		let_go(run, t);
+		rights_here(run, t);
 		return;
 	}
 	err = fetch(t);
@@ -266,5 +267,5 @@ void hook_message(struct run *run, struct tracee *t)
 	if (err)
 		finish_skip(run, t, err);
 	else
-		ask(run, t, finish_reply);
+		rights_forward(run, t);
 }

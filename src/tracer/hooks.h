@@ -38,14 +38,6 @@ void hook_sendto(struct run *run, struct tracee *t);
 void hook_socket(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
-/* rights.c: descriptors in messages (unix(7)) */
-
-/*
- * Descriptors in the control messages of a message to a remote socket become
- * handles. 0 or -errno, with a line where sides do not mix.
- */
-int rights_send(struct tracee *t, struct piece *control);
-
 /* At the exec event: credentials change there as they would here. */
 void tell_exec(struct run *run, struct tracee *t);
 

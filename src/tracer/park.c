@@ -21,7 +21,7 @@
 #include <sys/ptrace.h>
 
 #include "base/log.h"
-#include "tracer/tracee.h"
+#include "tracer/rights.h"
 
 #define SLOW_NSEC 1000000L
 #define EXIT_NSEC 2000000000L /* the dead wait so long for their closes */
@@ -68,6 +68,8 @@ int park_slow(struct run *run)
 				timeout = left;
 			continue;
 		}
+		if (t->still)
+			continue;
 		if (age(t, &now) < SLOW_NSEC)
 			return PARK_SOON;
 		tracee_asks_no_more(run, t);
@@ -133,6 +135,7 @@ static int complete_before_handler(struct run *run, struct tracee *t, int sig)
 	t->state = T_RUNNING;
 	t->then = NULL;
 	arch_wait_interrupted(t->pid, &t->regs);
+	rights_drop(run, t);
 	arena_reset(&t->arena);
 	return sig;
 }

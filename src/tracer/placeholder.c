@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "call/types.h"
 #include "tracer/memory.h"
+#include "tracer/rights.h"
 #include "tracer/tracee.h"
 
 int placeholder_listener = -1;
@@ -73,7 +74,7 @@ static int make_file(uint64_t flags)
 }
 
 /* What cannot be polled there must not be here. */
-static int make(struct remote *remote, uint64_t flags)
+int placeholder_make(struct remote *remote, uint64_t flags)
 {
 	if (remote->object & OBJECT_POLLABLE)
 		return level_make(&remote->level, remote->object, flags);
@@ -109,12 +110,21 @@ void placeholder_drop(struct run *run, struct tracee *t)
 	t->placeholder = -1;
 	remote_unref(t->remote);
 	t->remote = NULL;
+	rights_drop(run, t);
 }
 
 static void go(struct tracee *t)
 {
 	arch_put_nr(t->pid, PLACE_NR);
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
+void placeholder_begin(struct run *run, struct tracee *t)
+{
+	t->state = T_PLACING;
+	tracee_places(run, t, true);
+	t->then = NULL;
+	go(t);
 }
 
 void placeholder_put(struct run *run, struct tracee *t)
@@ -128,7 +138,7 @@ void placeholder_put(struct run *run, struct tracee *t)
 	t->new_handle = (int)t->req.ret;
 	t->remote = remote_new(t->req.object, t->path);
 	if (t->remote) {
-		t->placeholder = make(t->remote, flags);
+		t->placeholder = placeholder_make(t->remote, flags);
 		t->remote->append = flags & O_APPEND;
 	}
 	if (t->placeholder < 0 || !t->remote) {
@@ -140,19 +150,13 @@ void placeholder_put(struct run *run, struct tracee *t)
 		finish_skip(run, t, err);
 		return;
 	}
-	t->state = T_PLACING;
-	tracee_places(run, t, true);
-	t->then = NULL;
-	go(t);
+	placeholder_begin(run, t);
 }
 
 void placeholder_give(struct run *run, struct tracee *t, int fd)
 {
 	t->placeholder = fd;
-	t->state = T_PLACING;
-	tracee_places(run, t, true);
-	t->then = NULL;
-	go(t);
+	placeholder_begin(run, t);
 }
 
 static void placed(struct run *run, struct tracee *t, int fd)
@@ -225,7 +229,9 @@ void placeholder_event(struct run *run)
 	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
 		return;
 	t = tracee_find(run, (pid_t)notif.pid);
-	if (t && t->state == T_PLACING)
+	if (t && t->state == T_PLACING && t->rights)
+		rights_place(run, t, notif.id);
+	else if (t && t->state == T_PLACING)
 		answer(run, t, notif.id);
 	else
 		refuse(run, notif.id, ENOSYS);

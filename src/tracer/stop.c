@@ -143,16 +143,6 @@ void finish_reply(struct run *run, struct tracee *t)
 	finish_skip(run, t, ret);
 }
 
-/* MSG_NOSIGNAL */
-static bool asks_silence(const struct tracee *t)
-{
-	unsigned int i = 0;
-
-	while (i < CALL_ARGS && t->call->arg[i].kind != ARG_FLAGS)
-		i++;
-	return i == CALL_ARGS || t->arg[i] & MSG_NOSIGNAL;
-}
-
 void raise_for(struct tracee *t, int64_t ret)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
@@ -160,7 +150,7 @@ void raise_for(struct tracee *t, int64_t ret)
 
 	if (ret != -EPIPE || (e && e->remote->quiet))
 		return;
-	if (sends ? !asks_silence(t) : !t->call->of)
+	if (sends ? !(message_flags(t) & MSG_NOSIGNAL) : !t->call->of)
 		syscall(SYS_tgkill, t->tgid, t->pid, SIGPIPE);
 }
 

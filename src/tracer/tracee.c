@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -184,4 +185,18 @@ void fs_unref(struct fs *fs)
 {
 	if (fs && !--fs->refs)
 		free(fs);
+}
+
+int tracee_fd(const struct tracee *t, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, t->tgid, 0);
+	int copy;
+
+	if (pidfd < 0)
+		return -errno;
+	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (copy < 0)
+		copy = -errno;
+	close(pidfd);
+	return copy;
 }

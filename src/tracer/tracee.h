@@ -100,6 +100,7 @@ struct tracee {
 	then_fn if_local;    /* at the exit stop of a local call, or NULL */
 	then_fn if_ours;     /* instead of proc_run() */
 	then_fn if_remote;   /* at the reply, instead of the usual end */
+	struct rights *rights; /* in the arena: rights.c's, or NULL */
 	struct wants *wants; /* in the arena: what a poll asks, ready.c's */
 	struct req *
 		asked; /* in the arena: the call while its paths are resolved */
@@ -123,6 +124,7 @@ struct tracee {
 	bool answered;	/* parked, and its reply is here */
 	bool rejoin;	/* its call is made again for the reply */
 	bool started;	/* its first stop was seen */
+	bool still;	/* not to be parked: its call has several steps */
 	bool exiting;	/* at its exit event: nothing more to park */
 	bool launching; /* before the program's own exec */
 };
@@ -172,6 +174,8 @@ struct run {
 	unsigned int nunknown;
 	struct remote *watched; /* hash by watch */
 	uint32_t last_watch;
+	struct flight *flights; /* owned: oldest first */
+	unsigned int nflights;
 	struct channel channel;
 	int listener; /* owned: of placeholders, or -1 */
 	int sigchld;  /* owned signalfd */
@@ -246,7 +250,11 @@ int placeholder_take(struct run *run, pid_t pid);
  * the kernel put a placeholder at the lowest free number.
  */
 void placeholder_put(struct run *run, struct tracee *t);
-/* The same for a local descriptor, which is owned from then on. */
+/* What stands for a new remote one (O_* flags): a descriptor or -errno. */
+int placeholder_make(struct remote *remote, uint64_t flags);
+/* Has the kernel ask for what t is to get. */
+void placeholder_begin(struct run *run, struct tracee *t);
+/* The same as placeholder_put() for a local descriptor, which is owned from then on. */
 void placeholder_give(struct run *run, struct tracee *t, int fd);
 /* Closes the handle for which nothing stands yet, if there is one. */
 void placeholder_drop(struct run *run, struct tracee *t);
@@ -282,6 +290,9 @@ int fetch(struct tracee *t);
  * less than the server's when a buffer ends early, or -EFAULT.
  */
 int64_t store(struct tracee *t);
+
+/* The flags of a call that takes some; 0 for others. */
+uint32_t message_flags(const struct tracee *t);
 
 /* ---- stop.c: one stop ---- */
 
@@ -355,6 +366,8 @@ int tracee_name_task(struct run *run, struct tracee *t);
  * keep (enum spawn_share). It has a fresh name on the wire then. 0 or -ENOMEM.
  */
 int tracee_unshare(struct run *run, struct tracee *t, uint32_t keep);
+/* A copy of descriptor fd of t, or -errno. */
+int tracee_fd(const struct tracee *t, int fd);
 /* Closes on the server what the kernel has closed here. */
 void tracee_drop_closed(struct run *run, struct tracee *t);
 /* It has asked; it asks no more, but waits otherwise; its reply is here. */

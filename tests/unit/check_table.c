@@ -398,6 +398,8 @@ static const char *const harmless[] = {
 	"setsockopt",
 	/* through one that was made for it */
 	"sendmsg",
+	"rsc_put",
+	"rsc_drop",
 	"sendmmsg",
 	/* on a cache or a lock */
 	"fadvise64",
