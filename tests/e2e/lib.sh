@@ -34,6 +34,10 @@ if [ -z "${E2E_INSIDE-}" ]; then
 fi
 
 cd "$(dirname "$0")" || exit 1
+# A sanitized rsc writes its reports where both worlds are; none may be there
+# at the end.
+SANITIZE=(ASAN_OPTIONS="log_path=$T/note/report"
+	UBSAN_OPTIONS="log_path=$T/note/report:print_stacktrace=1")
 exec 8<"$RSC"
 mount -t tmpfs -o mode=755,size=256m e2e "$T" || exit 1
 mkdir "$T/bin" "$T/note"
@@ -133,7 +137,7 @@ serve() {	# NAME [OPTION]...: sets url and server, its pid here
 	# The counts of a session end with it: a pipe says when.
 	[ -p "$T/note/count" ] || mkfifo "$T/note/count"
 	nsenter -t "$world" -m -u -n -p -- env -i PATH="$PATH" \
-		"${ENV_SERVE[@]}" "$T/bin/rsc" serve \
+		"${SANITIZE[@]}" "${ENV_SERVE[@]}" "$T/bin/rsc" serve \
 		--listen "unix://$T/$name.sock" --count "${COUNT-$T/note/count}" \
 		--ready-fd 9 "$@" 9>"$T/note/ready" 2>"$T/note/$name.log" &
 	pid=$!
@@ -156,7 +160,7 @@ ours() {	# CMD...
 	cat "$T/note/count" >"$T/note/counts" &
 	counter=$!
 	timeout -k 5 "$LIMIT" env -i PATH="$PATH" HOME=/home/u LC_ALL=C TZ=UTC \
-		T="$T" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
+		T="$T" "${SANITIZE[@]}" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
 		"${OPTS[@]}" -- "$@"
 	status=$?
 	wait "$counter"
@@ -309,6 +313,8 @@ finish() {
 		check "${logs[i]##*/} ends" 0 $status
 		check "${logs[i]##*/} has no complaints" '' "$(<"${logs[i]}")"
 	done
+	check 'no sanitizer has a report' '' \
+		"$(cat "$T/note"/report.* 2>/dev/null)"
 	echo "$checks checks"
 	exit $failed
 }
