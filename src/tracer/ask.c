@@ -119,6 +119,7 @@ void link_lost(struct run *run, const char *why)
 	if (run->lost)
 		return;
 	run->lost = true;
+	keeper_lost(run);
 	log_err("the connection to the server is lost: %s; forwarded calls fail with EIO from now on",
 		why);
 again:

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "tracer/files.h"
+#include "tracer/image.h"
+
+struct images *files_images;
 
 struct remote *remote_new(uint32_t object, const char *path)
 {
@@ -36,6 +39,7 @@ void remote_unref(struct remote *remote)
 	if (remote->watched)
 		HASH_DELETE(hh, *remote->watched, remote);
 	level_drop(&remote->level);
+	image_unref(files_images, remote->image);
 	free(remote->path);
 	free(remote);
 }

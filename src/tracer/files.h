@@ -19,14 +19,18 @@
 
 #include "tracer/level.h"
 
+struct image;
+struct images;
+
 struct remote {
 	unsigned int refs;
-	uint32_t object;    /* enum object and its bit */
-	bool append;	    /* opened with O_APPEND */
-	bool quiet;	    /* a socket whose EPIPE raises no SIGPIPE */
-	bool mapped;	    /* the placeholder holds the file's bytes */
-	char *path;	    /* owned: as opened, absolute; NULL: unknown */
-	struct level level; /* of one that can be polled */
+	uint32_t object;     /* enum object and its bit */
+	bool append;	     /* opened with O_APPEND */
+	bool quiet;	     /* a socket whose EPIPE raises no SIGPIPE */
+	uint8_t mode;	     /* O_ACCMODE of the open */
+	struct image *image; /* a reference; NULL: no regular file */
+	char *path;	     /* owned: as opened, absolute; NULL: unknown */
+	struct level level;  /* of one that can be polled */
 	/* ready.c's: */
 	UT_hash_handle hh;
 	struct remote **watched; /* where it is found by watch, or NULL */
@@ -46,6 +50,9 @@ struct files {
 	struct entry *ent; /* owned, indexed by descriptor number */
 	size_t cap;
 };
+
+/* The table that the images of descriptions are in. */
+extern struct images *files_images;
 
 /*
  * A description with one reference; path is copied. NULL when out of memory.

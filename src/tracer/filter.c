@@ -78,11 +78,11 @@ static bool takes_fd(const struct number *n)
 
 /*
  * Split calls that have to be seen whatever is selected: they change which
- * descriptors and processes there are.
+ * descriptors, processes and mappings there are.
  */
 static bool is_watched(const struct call *call)
 {
-	if (call->classes & C_PROCESS)
+	if (call->classes & (C_PROCESS | C_MEMORY))
 		return true;
 	return (call->classes & C_DESC) &&
 	       !(call->classes & (C_NETWORK | C_CLOCK));

@@ -23,7 +23,6 @@
 #include "tracer/memory.h"
 
 #define STEP (1u << 20)
-#define PAGE_MASK 0xffffu /* of the largest page there is */
 
 /* Where the parts of a copy stand among its arguments; -1: not there. */
 struct form {
@@ -63,6 +62,8 @@ static void request(struct tracee *t, const char *name, int handle)
 
 static void drop_copy(struct tracee *t)
 {
+	image_pull_end(files_images, t->pulled);
+	t->pulled = NULL;
 	if (t->fill_fd >= 0)
 		close(t->fill_fd);
 	t->fill_fd = -1;
@@ -75,19 +76,6 @@ static void fail(struct run *run, struct tracee *t, int64_t err)
 }
 
 /* ---- from a remote file, through its placeholder ---- */
-
-/*
- * Gives the bytes back: whole pages, because a pipe may hold one and a part of
- * a page is cleared in place.
- */
-static void punch(const struct tracee *t)
-{
-	off_t start = (off_t)(t->fill_at & ~(uint64_t)PAGE_MASK);
-
-	if (fallocate(t->fill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      start, STEP + PAGE_MASK + 1))
-		log_debug("a placeholder keeps its bytes: %s", strerror(errno));
-}
 
 static void pulled_done(struct run *run, struct tracee *t)
 {
@@ -103,8 +91,6 @@ static void pulled_done(struct run *run, struct tracee *t)
 		seek.val[2].num = SEEK_SET;
 		tell(run, t, &seek);
 	}
-	if (e && !e->remote->mapped)
-		punch(t);
 	drop_copy(t);
 	finish_exit(run, t, ret);
 }
@@ -121,9 +107,7 @@ static void pulled(struct run *run, struct tracee *t)
 		return;
 	}
 	fd = tracee_fd(t, (int32_t)t->arg[f->in]);
-	if (fd < 0 ||
-	    pwrite(t->fill_fd, v->data, v->len, (off_t)t->fill_at) !=
-		    (ssize_t)v->len ||
+	if (fd < 0 || image_pull(t->pulled, t->fill_at, v->data, v->len) ||
 	    (!off_address(t, f->in_off) &&
 	     lseek(fd, (off_t)t->fill_at, SEEK_SET) < 0)) {
 		if (fd >= 0)
@@ -160,25 +144,18 @@ static void pull_at(struct run *run, struct tracee *t)
 	pull_from(run, t);
 }
 
-static void pull(struct run *run, struct tracee *t, struct entry *e)
+static void pull_start(struct run *run, struct tracee *t)
 {
+	struct entry *e = files_get(t->files, (int32_t)t->arg[form_of(t)->in]);
 	uint64_t address = off_address(t, form_of(t)->in_off);
-	char name[64];
 	int err;
 
-	if (e->remote->object != OBJECT_FILE) {
-		log_info("%s from a remote pipe or socket to this side: EINVAL",
-			 t->call->name);
-		finish_skip(run, t, -EINVAL);
+	keeper_end(run, t);
+	if (!e || !e->remote->image) {
+		fail(run, t, -EBADF);
 		return;
 	}
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->pid,
-		 (int32_t)t->arg[form_of(t)->in]);
-	t->fill_fd = open(name, O_RDWR | O_CLOEXEC);
-	if (t->fill_fd < 0) {
-		fail(run, t, -EIO);
-		return;
-	}
+	t->pulled = image_pull_begin(e->remote->image);
 	if (address) {
 		err = memory_read(t->pid, address, &t->fill_at,
 				  sizeof(t->fill_at));
@@ -191,6 +168,28 @@ static void pull(struct run *run, struct tracee *t, struct entry *e)
 	request(t, "lseek", e->handle);
 	t->req.val[2].num = SEEK_CUR;
 	ask(run, t, pull_at);
+}
+
+static void pull_turn(struct run *run, struct tracee *t)
+{
+	keeper_flush(run, t, 0, UINT64_MAX, false, pull_start);
+}
+
+static void pull(struct run *run, struct tracee *t, struct entry *e)
+{
+	struct image *img = e->remote->image;
+
+	if (!img) {
+		log_info("%s from a remote pipe or socket to this side: EINVAL",
+			 t->call->name);
+		finish_skip(run, t, -EINVAL);
+		return;
+	}
+	/* What a mapping has changed comes first. */
+	if (img->base >= 0)
+		keeper_turn(run, t, img, pull_turn);
+	else
+		pull_start(run, t);
 }
 
 /* ---- to a remote descriptor ---- */

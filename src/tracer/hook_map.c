@@ -1,4 +1,10 @@
-/* mmap of a remote regular file: its placeholder is filled first. */
+/*
+ * mmap, munmap, mremap and msync of remote files.
+ *
+ * The program's own call runs on the file's placeholder, which is filled
+ * first. What a mapping has changed is written back before it goes, and at
+ * msync; the keeper does both.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,98 +15,268 @@
 #include "base/log.h"
 #include "tracer/hooks.h"
 
-/* A placeholder filled for mmap holds at most this much. */
-#define FILL_MAX (256ull << 20)
-#define FILL_STEP (256u << 10)
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 
-static void fill_more(struct run *run, struct tracee *t);
-
-static void fill_end(struct run *run, struct tracee *t, int err)
+static uint64_t page_up(uint64_t n)
 {
-	struct entry *e;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	close(t->fill_fd);
-	t->fill_fd = -1;
-	t->call = call_by_name("mmap");
-	if (err) {
-		finish_skip(run, t, err);
-		return;
-	}
-	e = files_get(t->files, (int32_t)t->regs.arg[4]);
-	if (e)
-		e->remote->mapped = true;
-	let_go(run, t);
+	return n > UINT64_MAX - page ? UINT64_MAX : (n + page - 1) & -page;
 }
 
-static void filled(struct run *run, struct tracee *t)
+static bool is_error(int64_t ret)
 {
-	struct value *v = &t->req.val[1];
-
-	if (t->req.ret <= 0) {
-		if (!t->req.ret && ftruncate(t->fill_fd, (off_t)t->fill_at))
-			t->req.ret = -errno;
-		fill_end(run, t, (int)t->req.ret);
-		return;
-	}
-	if (t->fill_at + v->len > FILL_MAX) {
-		log_err("mmap: %s is over %llu MiB: ENODEV", t->path,
-			FILL_MAX >> 20);
-		fill_end(run, t, -ENODEV);
-		return;
-	}
-	if (pwrite(t->fill_fd, v->data, v->len, (off_t)t->fill_at) !=
-	    (ssize_t)v->len) {
-		fill_end(run, t, -ENOMEM);
-		return;
-	}
-	t->fill_at += v->len;
-	fill_more(run, t);
+	return ret < 0 && ret >= -4095;
 }
 
-static void fill_more(struct run *run, struct tracee *t)
-{
-	struct entry *e = files_get(t->files, (int32_t)t->regs.arg[4]);
+/* ---- writing back a range of addresses ---- */
 
-	arena_reset(&t->arena);
-	t->req = (struct req){ .call = call_by_name("pread64") };
-	t->req.val[0].num = e ? (uint64_t)e->handle : (uint64_t)-1;
-	t->req.val[1].num = 1;
-	t->req.val[1].len = FILL_STEP;
-	t->req.val[2].num = FILL_STEP;
-	t->req.val[3].num = t->fill_at;
-	ask(run, t, filled);
+static void flush_next(struct run *run, struct tracee *t);
+
+static void flushed(struct run *run, struct tracee *t)
+{
+	if (t->chore->err)
+		t->result = t->chore->err;
+	keeper_end(run, t);
+	flush_next(run, t);
+}
+
+static void flush_part(struct run *run, struct tracee *t)
+{
+	const struct map *part = &t->part;
+
+	keeper_flush(run, t, part->at, part->at + (part->hi - part->lo),
+		     t->map_sync, flushed);
+}
+
+static void flush_next(struct run *run, struct tracee *t)
+{
+	while (maps_next(t->maps, &t->map_at, t->map_lo, t->map_hi, &t->part)) {
+		if (!t->part.writes)
+			continue;
+		keeper_turn(run, t, t->part.img, flush_part);
+		return;
+	}
+	t->map_then(run, t);
+}
+
+void map_flush(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
+	       bool sync, then_fn then)
+{
+	t->map_at = 0;
+	t->map_lo = lo;
+	t->map_hi = hi;
+	t->map_sync = sync;
+	t->map_then = then;
+	t->result = 0;
+	flush_next(run, t);
+}
+
+/* Does the call's range, of two arguments, touch a mapping of a remote file? */
+static bool touches(const struct tracee *t, uint64_t *lo, uint64_t *hi)
+{
+	struct map part;
+	size_t i = 0;
+
+	*lo = t->arg[0];
+	*hi = t->arg[0] + page_up(t->arg[1]);
+	if (*hi < *lo)
+		*hi = UINT64_MAX;
+	return maps_next(t->maps, &i, *lo, *hi, &part);
+}
+
+/* ---- mmap ---- */
+
+static void mapped(struct run *run, struct tracee *t)
+{
+	struct map *part = &t->part;
+	int64_t ret = t->regs.ret;
+
+	if (!is_error(ret)) {
+		part->lo = (uint64_t)ret;
+		part->hi = part->lo + page_up(t->arg[1]);
+		/* It may lie where another one was. */
+		if (maps_remove(t->maps, part->lo, part->hi, keeper_release,
+				run) ||
+		    maps_add(t->maps, part))
+			log_err("out of memory: stores to the mapped file %s are lost",
+				part->img->path);
+	}
+	finish_exit(run, t, ret);
+}
+
+static void map_ready(struct run *run, struct tracee *t)
+{
+	if (!t->chore->err && !t->maps)
+		t->maps = maps_new();
+	if (t->chore->err || !t->maps)
+		finish_skip(run, t, t->maps ? t->chore->err : -ENOMEM);
+	else
+		let_go_then(run, t, mapped);
+}
+
+static void map_turn(struct run *run, struct tracee *t)
+{
+	uint64_t off = t->arg[5];
+
+	keeper_map(run, t, (int32_t)t->arg[4], off, off + page_up(t->arg[1]),
+		   t->part.writes, map_ready);
+}
+
+/* The kernel refuses it, whatever the file is. */
+static bool is_wrong(const struct tracee *t, const struct remote *remote)
+{
+	bool shared = (t->arg[3] & MAP_TYPE) != MAP_PRIVATE;
+	uint64_t off = t->arg[5];
+
+	if (!t->arg[1] || off != page_up(off) || off + page_up(t->arg[1]) < off)
+		return true;
+	return remote->mode == O_WRONLY ||
+	       (shared && t->arg[2] & PROT_WRITE && remote->mode != O_RDWR);
 }
 
 void hook_mmap(struct run *run, struct tracee *t)
 {
-	bool anonymous = t->regs.arg[3] & MAP_ANONYMOUS;
-	bool shared = (t->regs.arg[3] & MAP_TYPE) != MAP_PRIVATE;
-	struct entry *e = files_get(t->files, (int32_t)t->regs.arg[4]);
-	char name[64];
+	struct entry *e = files_get(t->files, (int32_t)t->arg[4]);
+	bool shared = (t->arg[3] & MAP_TYPE) != MAP_PRIVATE;
+	bool writes;
 
-	if (anonymous || !e) {
+	if (t->arg[3] & MAP_ANONYMOUS || !e) {
 		let_go(run, t);
-		return;
-	}
-	if (e->remote->object != OBJECT_FILE) {
-		finish_skip(run, t, -ENODEV);
 		return;
 	}
 	snprintf(t->path, sizeof(t->path), "%s",
 		 e->remote->path ? e->remote->path : "?");
-	if (shared && (t->regs.arg[2] & PROT_WRITE)) {
-		log_err("mmap: %s: a shared writable mapping of a remote file: ENODEV",
-			t->path);
+	if (!e->remote->image) {
 		finish_skip(run, t, -ENODEV);
 		return;
 	}
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->pid,
-		 (int)t->regs.arg[4]);
-	t->fill_fd = open(name, O_RDWR | O_CLOEXEC);
-	if (t->fill_fd < 0) {
-		finish_skip(run, t, -ENODEV);
+	if (is_wrong(t, e->remote)) {
+		let_go(run, t);
 		return;
 	}
-	t->fill_at = 0;
-	fill_more(run, t);
+	/* mprotect(2) may come later. */
+	writes = shared && e->remote->mode == O_RDWR;
+	if (writes && !run->keeper.loose) {
+		if (t->arg[2] & PROT_WRITE) {
+			log_err("mmap: %s: a shared writable mapping of a remote file: ENODEV; --coherence=loose allows it",
+				t->path);
+			finish_skip(run, t, -ENODEV);
+			return;
+		}
+		writes = false;
+	}
+	t->part = (struct map){ .at = t->arg[5],
+				.img = e->remote->image,
+				.writes = writes };
+	keeper_turn(run, t, e->remote->image, map_turn);
+}
+
+/* ---- munmap, msync ---- */
+
+static void unmapped(struct run *run, struct tracee *t)
+{
+	if (!t->regs.ret)
+		maps_remove(t->maps, t->map_lo, t->map_hi, keeper_release, run);
+	finish_exit(run, t, t->regs.ret);
+}
+
+static void unmap(struct run *run, struct tracee *t)
+{
+	let_go_then(run, t, unmapped);
+}
+
+void hook_munmap(struct run *run, struct tracee *t)
+{
+	uint64_t lo;
+	uint64_t hi;
+
+	if (touches(t, &lo, &hi))
+		map_flush(run, t, lo, hi, false, unmap);
+	else
+		let_go(run, t);
+}
+
+static void msynced(struct run *run, struct tracee *t)
+{
+	if (t->result)
+		finish_skip(run, t, t->result);
+	else
+		let_go(run, t);
+}
+
+void hook_msync(struct run *run, struct tracee *t)
+{
+	uint64_t lo;
+	uint64_t hi;
+
+	if (touches(t, &lo, &hi))
+		map_flush(run, t, lo, hi, t->arg[2] & MS_SYNC, msynced);
+	else
+		let_go(run, t);
+}
+
+/* ---- mremap ---- */
+
+static void remapped(struct run *run, struct tracee *t)
+{
+	uint64_t to = (uint64_t)t->regs.ret;
+	uint64_t from = t->arg[0];
+	struct map part = t->part;
+
+	if (is_error(t->regs.ret)) {
+		finish_exit(run, t, t->regs.ret);
+		return;
+	}
+	part.lo = to;
+	part.hi = to + page_up(t->arg[2]);
+	/* It must not be without a mapping in between. */
+	image_ref(part.img)->maps++;
+	if (to == from || !(t->arg[3] & MREMAP_DONTUNMAP))
+		maps_remove(t->maps, from, from + page_up(t->arg[1]),
+			    keeper_release, run);
+	maps_remove(t->maps, part.lo, part.hi, keeper_release, run);
+	if (maps_add(t->maps, &part))
+		log_err("out of memory: stores to the mapped file %s are lost",
+			part.img->path);
+	part.img->maps--;
+	part.img->refs--;
+	finish_exit(run, t, t->regs.ret);
+}
+
+static void remap_ready(struct run *run, struct tracee *t)
+{
+	if (t->chore->err)
+		finish_skip(run, t, t->chore->err);
+	else
+		let_go_then(run, t, remapped);
+}
+
+static void remap_turn(struct run *run, struct tracee *t)
+{
+	keeper_map(run, t, -1, t->part.at, t->part.at + page_up(t->arg[2]),
+		   t->part.writes, remap_ready);
+}
+
+static void remap(struct run *run, struct tracee *t)
+{
+	size_t i = 0;
+
+	if (maps_next(t->maps, &i, t->arg[0], t->arg[0] + 1, &t->part))
+		keeper_turn(run, t, t->part.img, remap_turn);
+	else
+		let_go(run, t);
+}
+
+void hook_mremap(struct run *run, struct tracee *t)
+{
+	uint64_t lo;
+	uint64_t hi;
+
+	if (touches(t, &lo, &hi) || t->maps)
+		map_flush(run, t, lo, hi, false, remap);
+	else
+		let_go(run, t);
 }

@@ -58,6 +58,22 @@ static void start_child(struct tracee *t)
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 }
 
+/* The child's address space is its parent's, or a copy. */
+static int share_maps(struct tracee *parent, struct tracee *t, uint64_t flags)
+{
+	if (flags & CLONE_VM && !parent->maps)
+		parent->maps = maps_new();
+	if (flags & CLONE_VM) {
+		t->maps = parent->maps;
+		if (t->maps)
+			t->maps->refs++;
+		return t->maps ? 0 : -ENOMEM;
+	}
+	if (parent->maps)
+		t->maps = maps_copy(parent->maps);
+	return parent->maps && !t->maps ? -ENOMEM : 0;
+}
+
 static void on_clone(struct run *run, struct tracee *parent)
 {
 	unsigned long pid = 0;
@@ -92,7 +108,7 @@ static void on_clone(struct run *run, struct tracee *parent)
 	} else {
 		t->fs = fs_copy(parent->fs);
 	}
-	if (!t->files || !t->fs) {
+	if (!t->files || !t->fs || share_maps(parent, t, flags)) {
 		kill((pid_t)pid, SIGKILL);
 		return;
 	}
@@ -177,6 +193,8 @@ again:
 	t->state = T_RUNNING;
 	t->then = NULL;
 	t->launching = false;
+	maps_unref(t->maps, keeper_release, run);
+	t->maps = NULL;
 	if (tracee_unshare(run, t, SPAWN_FS)) {
 		kill(t->pid, SIGKILL);
 		return;
@@ -295,7 +313,12 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		clock_gettime(CLOCK_MONOTONIC, &t->start);
 		tracee_answered(run, t);
 		placeholder_drop(run, t);
-		exit_more(run, t);
+		keeper_forget(run, t);
+		/* What it stored in files comes first. */
+		if (t->maps && t->maps->refs == 1)
+			map_flush(run, t, 0, UINT64_MAX, false, exit_more);
+		else
+			exit_more(run, t);
 		return;
 	case PTRACE_EVENT_STOP:
 		if (sig == SIGTRAP)

@@ -68,7 +68,7 @@ int park_slow(struct run *run)
 				timeout = left;
 			continue;
 		}
-		if (t->still)
+		if (t->still || t->chore)
 			continue;
 		if (age(t, &now) < SLOW_NSEC)
 			return PARK_SOON;
@@ -107,7 +107,7 @@ static void complete(struct run *run, struct tracee *t)
 	int64_t ret;
 
 	t->state = T_RUNNING;
-	if (t->then != finish_reply || t->more) {
+	if (t->then != finish_reply || t->more || shared_is_late(run, t)) {
 		t->rejoin = true;
 		arch_wait_again(t->pid, &t->regs);
 		return;

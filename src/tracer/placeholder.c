@@ -54,31 +54,46 @@ int placeholder_take(struct run *run, pid_t pid)
 	return err;
 }
 
-/* A memfd, opened as the program opened the file: mmap asks for the mode. */
-static int make_file(uint64_t flags)
+/* A memfd, opened as the program opened it. */
+static int make_memory(uint64_t flags)
 {
-	int mode = (int)(flags & O_ACCMODE);
-	char name[64];
-	int memfd;
+	struct image img = { .memfd = memfd_create("rsc", MFD_CLOEXEC) };
 	int fd;
 
-	memfd = memfd_create("rsc", MFD_CLOEXEC);
-	if (memfd < 0 || mode == O_RDWR)
-		return memfd < 0 ? -errno : memfd;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", memfd);
-	fd = open(name, (mode == O_WRONLY ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	close(memfd);
+	if (img.memfd < 0)
+		return -errno;
+	fd = image_open(&img, flags);
+	close(img.memfd);
 	return fd;
 }
 
-/* What cannot be polled there must not be here. */
-int placeholder_make(struct remote *remote, uint64_t flags)
+/* A description of the file's one memfd: mmap asks for the mode. */
+static int make_file(struct remote *remote, uint64_t dev, uint64_t ino,
+		     uint64_t flags)
 {
+	struct image *img;
+
+	img = image_get(files_images, dev, ino, remote->path);
+	if (!img)
+		return -errno;
+	remote->image = img;
+	/* The call that opened it has cut it. */
+	if (flags & O_TRUNC && img->handle >= 0)
+		image_resize(img, 0);
+	return image_open(img, flags);
+}
+
+/* What cannot be polled there must not be here. */
+int placeholder_make(struct remote *remote, uint64_t dev, uint64_t ino,
+		     uint64_t flags)
+{
+	remote->append = flags & O_APPEND;
+	remote->mode = flags & O_ACCMODE;
 	if (remote->object & OBJECT_POLLABLE)
 		return level_make(&remote->level, remote->object, flags);
-	return make_file(flags);
+	if (remote->object == OBJECT_FILE)
+		return make_file(remote, dev, ino, flags);
+	return make_memory(flags);
 }
 
 /* The O_* flags of the call, as a register or in struct open_how. */
@@ -137,10 +152,9 @@ void placeholder_put(struct run *run, struct tracee *t)
 	}
 	t->new_handle = (int)t->req.ret;
 	t->remote = remote_new(t->req.object, t->path);
-	if (t->remote) {
-		t->placeholder = placeholder_make(t->remote, flags);
-		t->remote->append = flags & O_APPEND;
-	}
+	if (t->remote)
+		t->placeholder = placeholder_make(t->remote, t->req.dev,
+						  t->req.ino, flags);
 	if (t->placeholder < 0 || !t->remote) {
 		int err = t->remote ? t->placeholder : -ENOMEM;
 

@@ -193,11 +193,11 @@ static void looked_at(struct run *run, struct tracee *t)
 
 	right->remote = remote_new(right->object, NULL);
 	if (right->remote) {
-		right->remote->append = flags & O_APPEND;
-		right->remote->quiet = (right->object &
-					~(uint32_t)OBJECT_POLLABLE) ==
-				       OBJECT_DGRAM;
-		right->place = placeholder_make(right->remote, flags);
+		right->remote->quiet =
+			(right->object & ~(uint32_t)OBJECT_POLLABLE) ==
+			OBJECT_DGRAM;
+		right->place = placeholder_make(right->remote, right->dev,
+						right->ino, flags);
 	}
 	next_right(run, t);
 }
@@ -224,6 +224,8 @@ static void adopted(struct run *run, struct tracee *t)
 		next_right(run, t);
 	} else {
 		right->object = t->req.object;
+		right->dev = t->req.dev;
+		right->ino = t->req.ino;
 		t->req = (struct req){ .call = call_by_name("F_GETFL") };
 		t->req.val[0].num = (uint64_t)right->handle;
 		t->req.val[1].num = F_GETFL;

@@ -24,9 +24,11 @@ struct right {
 	size_t message; /* in which it came */
 	int32_t fd;	/* the number as it was */
 	/* What it becomes: */
-	int handle;	       /* remote, or of a token; else -1 */
-	int place;	       /* owned: to be put in, or -1 */
-	uint32_t object;       /* enum object and its bit */
+	int handle;	 /* remote, or of a token; else -1 */
+	int place;	 /* owned: to be put in, or -1 */
+	uint32_t object; /* enum object and its bit */
+	uint64_t dev;	 /* and which one */
+	uint64_t ino;
 	struct remote *remote; /* a reference, or NULL */
 	struct flight *flight; /* that is to end with the call's success */
 };

@@ -32,6 +32,8 @@ static const char usage[] =
 	"                      on which side a path is; first match wins\n"
 	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
 	"                      ones run at full speed; lowest: as usual (default)\n"
+	"  --coherence MODE    shared writable mappings of files that others on the\n"
+	"                      server may write: strict, none (default); loose, yes\n"
 	"  --cwd DIR           the working directory on the server\n"
 	"  -t                  print a line for each forwarded call, and each refused\n"
 	"  -e EXPRESSION       the same, of some: trace=SET, status=failed|successful\n"
@@ -52,6 +54,7 @@ enum {
 	OPT_CWD,
 	OPT_JSON,
 	OPT_FDS,
+	OPT_COHERENCE,
 	OPT_HELP
 };
 
@@ -68,6 +71,7 @@ static const struct option options[] = {
 	{ "cwd", required_argument, NULL, OPT_CWD },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fds", required_argument, NULL, OPT_FDS },
+	{ "coherence", required_argument, NULL, OPT_COHERENCE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -124,6 +128,16 @@ static int open_trace(struct trace *trace, const char *name)
 }
 
 /* --fds: the numbers of remote descriptors. */
+/* --coherence */
+static int parse_coherence(struct run *run, const char *text)
+{
+	run->keeper.loose = !strcmp(text, "loose");
+	if (run->keeper.loose || !strcmp(text, "strict"))
+		return 0;
+	log_err("--coherence=%s: strict or loose", text);
+	return -EINVAL;
+}
+
 static int parse_fds(struct run *run, const char *text)
 {
 	struct rlimit lim;
@@ -184,6 +198,10 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			break;
 		case OPT_FDS:
 			if (parse_fds(run, optarg))
+				return -1;
+			break;
+		case OPT_COHERENCE:
+			if (parse_coherence(run, optarg))
 				return -1;
 			break;
 		case OPT_HELP:
@@ -321,6 +339,9 @@ static int root_context(struct run *run, const struct settings *set)
 	if (tracee_name_task(run, t))
 		return -ENOMEM;
 	tell_spawn(run, t, 0, 0);
+	files_images = &run->keeper.images;
+	if (keeper_init(run, t))
+		return -ENOMEM;
 	mask = umask(0);
 	umask(mask);
 	t->req = (struct req){ .call = call_by_name("umask") };
@@ -381,7 +402,7 @@ static int finish(struct run *run)
 
 	if (run->summary)
 		print_summary(run);
-	if (run->lost || run->broken || !run->exited)
+	if (run->lost || run->broken || run->keeper.lost || !run->exited)
 		return 125;
 	if (WIFEXITED(run->status))
 		return WEXITSTATUS(run->status);
@@ -440,6 +461,7 @@ int run_main(int argc, char **argv)
 	if (failed || launch(&run, argv + first))
 		return 125;
 	loop(&run);
+	keeper_finish(&run);
 	channel_close(&run.channel);
 	/* What came meanwhile was the program's. */
 	signal(SIGINT, SIG_IGN);

@@ -50,14 +50,15 @@ void finish_skip(struct run *run, struct tracee *t, int64_t ret)
 	signal_release(t);
 	if (!arch_skip(t->pid, ret))
 		cont(t, PTRACE_CONT);
+	keeper_end(run, t);
 }
 
 void let_go(struct run *run, struct tracee *t)
 {
-	(void)run;
 	t->state = T_RUNNING;
 	t->then = NULL;
 	cont(t, PTRACE_CONT);
+	keeper_end(run, t);
 }
 
 void let_go_then(struct run *run, struct tracee *t, then_fn then)
@@ -75,6 +76,7 @@ void finish_exit(struct run *run, struct tracee *t, int64_t ret)
 	signal_release(t);
 	if (ret == t->regs.ret || !arch_set_ret(t->pid, ret))
 		cont(t, PTRACE_CONT);
+	keeper_end(run, t);
 }
 
 int64_t whole_result(const struct tracee *t, int64_t ret)
@@ -133,12 +135,14 @@ void finish_reply(struct run *run, struct tracee *t)
 		arena_reset(&t->arena);
 		err = fetch(t);
 		if (!err) {
-			ask(run, t, finish_reply);
+			ask(run, t, t->if_remote ? t->if_remote : finish_reply);
 			return;
 		}
 		ret = err;
 	}
 	ret = whole_result(t, ret);
+	if (shared_late(run, t, ret))
+		return;
 	raise_for(t, ret);
 	finish_skip(run, t, ret);
 }
@@ -203,7 +207,7 @@ void forward_now(struct run *run, struct tracee *t)
 
 void forward(struct run *run, struct tracee *t)
 {
-	if (!limit_stops(run, t))
+	if (!shared_stops(run, t) && !limit_stops(run, t))
 		forward_now(run, t);
 }
 
@@ -575,6 +579,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->if_local = NULL;
 	t->if_ours = NULL;
 	t->if_remote = NULL;
+	t->shared = false;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	print_begin(run, t);
 	if (!t->call) {

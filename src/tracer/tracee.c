@@ -116,6 +116,9 @@ void tracee_gone(struct run *run, struct tracee *t)
 	if (t->placeholder >= 0)
 		close(t->placeholder);
 	print_end(t);
+	keeper_forget(run, t);
+	image_pull_end(&run->keeper.images, t->pulled);
+	maps_unref(t->maps, keeper_release, run);
 	files_unref(t->files);
 	fs_unref(t->fs);
 	arena_free(&t->arena);

@@ -29,6 +29,8 @@
 #include "call/value.h"
 #include "transport/channel.h"
 #include "tracer/files.h"
+#include "tracer/keeper.h"
+#include "tracer/maps.h"
 #include "tracer/place.h"
 #include "tracer/print.h"
 #include "tracer/proc.h"
@@ -96,21 +98,31 @@ struct tracee {
 	struct fs *fs;
 	uint64_t loader_lo; /* text of PT_INTERP */
 	uint64_t loader_hi;
-	int new_handle;	     /* opened, its placeholder not yet there */
-	then_fn if_local;    /* at the exit stop of a local call, or NULL */
-	then_fn if_ours;     /* instead of proc_run() */
-	then_fn if_remote;   /* at the reply, instead of the usual end */
+	int new_handle;	       /* opened, its placeholder not yet there */
+	then_fn if_local;      /* at the exit stop of a local call, or NULL */
+	then_fn if_ours;       /* instead of proc_run() */
+	then_fn if_remote;     /* at the reply, instead of the usual end */
 	struct rights *rights; /* in the arena: rights.c's, or NULL */
-	struct wants *wants; /* in the arena: what a poll asks, ready.c's */
+	struct wants *wants;   /* in the arena: what a poll asks, ready.c's */
 	struct req *
 		asked; /* in the arena: the call while its paths are resolved */
 	unsigned int path_arg; /* the path under way */
 	uint64_t size_limit;   /* RLIMIT_FSIZE, when it was looked at */
 	uint64_t size_left;    /* how much a write may write */
 	uint64_t at;	       /* of a long transfer: bytes that are done */
-	bool more;	/* of a long transfer: this is not the last part */
-	int64_t result; /* to put in at the exit stop */
-	int fill_fd;	/* placeholder being filled, or -1 */
+	bool more;	     /* of a long transfer: this is not the last part */
+	int64_t result;	     /* to put in at the exit stop */
+	struct maps *maps;   /* of its address space; NULL: none yet */
+	struct chore *chore; /* its work on a mapped file, or NULL */
+	struct image *pulled; /* of a copy: image_pull_begin(), or NULL */
+	struct map part;      /* of a call on mapped memory */
+	size_t map_at;	      /* how far it has looked at its mappings */
+	uint64_t map_lo;      /* of these addresses */
+	uint64_t map_hi;
+	then_fn map_then;
+	bool map_sync;
+	bool shared; /* it has looked at the images it concerns */
+	int fill_fd; /* placeholder being filled, or -1 */
 	uint64_t fill_at;
 	int placeholder;       /* owned: what is to be placed, or -1 */
 	struct remote *remote; /* a reference: what it stands for, or NULL */
@@ -183,6 +195,7 @@ struct run {
 	struct place place;
 	struct buf in;	/* bytes come from the server */
 	struct buf out; /* a frame under construction */
+	struct keeper keeper;
 	const char *server_name;
 	uint32_t last_task;
 	pid_t child; /* the program */
@@ -250,8 +263,12 @@ int placeholder_take(struct run *run, pid_t pid);
  * the kernel put a placeholder at the lowest free number.
  */
 void placeholder_put(struct run *run, struct tracee *t);
-/* What stands for a new remote one (O_* flags): a descriptor or -errno. */
-int placeholder_make(struct remote *remote, uint64_t flags);
+/*
+ * What stands for a new remote one (O_* flags), which is file of a device: a
+ * descriptor or -errno.
+ */
+int placeholder_make(struct remote *remote, uint64_t dev, uint64_t ino,
+		     uint64_t flags);
 /* Has the kernel ask for what t is to get. */
 void placeholder_begin(struct run *run, struct tracee *t);
 /* The same as placeholder_put() for a local descriptor, which is owned from then on. */
@@ -345,6 +362,30 @@ void finish_exit(struct run *run, struct tracee *t, int64_t ret);
  * here, cut or refused. False: nothing is to be done.
  */
 bool limit_stops(struct run *run, struct tracee *t);
+
+/* ---- hook_map.c ---- */
+
+/*
+ * What the program has stored in [lo, hi) of its address space goes to the
+ * server, then then is called with the result in t->result.
+ */
+void map_flush(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
+	       bool sync, then_fn then);
+
+/* ---- shared.c: calls by descriptor on files that are mapped ---- */
+
+/*
+ * True when the call concerns a mapped file: it goes on from here, and comes
+ * back to forward() in its turn. False: nothing is to be done.
+ */
+bool shared_stops(struct run *run, struct tracee *t);
+/*
+ * The file was mapped while this call, which ends with ret, changed it: it
+ * goes on from here.
+ */
+bool shared_late(struct run *run, struct tracee *t, int64_t ret);
+/* True when shared_late() will have something to do. */
+bool shared_is_late(const struct run *run, struct tracee *t);
 
 /* ---- hooks.c: irregular calls ---- */
 

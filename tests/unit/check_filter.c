@@ -400,7 +400,7 @@ static uint32_t expected(long nr)
 		return SECCOMP_RET_TRACE;
 	/* Neither selected nor a descriptor: no stop, but where it is split. */
 	if (call->verdict == V_SPLIT &&
-	    (call->classes & (C_PROCESS | C_DESC)) &&
+	    (call->classes & (C_PROCESS | C_DESC | C_MEMORY)) &&
 	    !(call->classes & (C_NETWORK | C_CLOCK)))
 		return SECCOMP_RET_TRACE;
 	return SECCOMP_RET_ALLOW;

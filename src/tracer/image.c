@@ -1,0 +1,396 @@
+/* The local copy of a remote file's pages. */
+#include "tracer/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define SPAN IMAGE_BLOCK /* bytes that are compared at a time */
+
+struct image *image_get(struct images *images, uint64_t dev, uint64_t ino,
+			const char *path)
+{
+	struct image_key key = { dev, ino };
+	struct image *img;
+
+	HASH_FIND(hh, images->table, &key, sizeof(key), img);
+	if (img)
+		return image_ref(img);
+	img = calloc(1, sizeof(*img));
+	if (!img)
+		return NULL;
+	img->key = key;
+	img->refs = 1;
+	img->base = -1;
+	img->handle = -1;
+	img->path = strdup(path ? path : "?");
+	img->memfd = memfd_create("rsc", MFD_CLOEXEC);
+	if (img->memfd < 0 || !img->path) {
+		int err = errno;
+
+		if (img->memfd >= 0)
+			close(img->memfd);
+		free(img->path);
+		free(img);
+		errno = err;
+		return NULL;
+	}
+	HASH_ADD(hh, images->table, key, sizeof(key), img);
+	return img;
+}
+
+struct image *image_ref(struct image *img)
+{
+	img->refs++;
+	return img;
+}
+
+void image_unref(struct images *images, struct image *img)
+{
+	if (!img || --img->refs)
+		return;
+	image_empty(images, img);
+	HASH_DELETE(hh, images->table, img);
+	close(img->memfd);
+	free(img->path);
+	free(img);
+}
+
+int image_open(const struct image *img, uint64_t flags)
+{
+	int mode = (int)(flags & O_ACCMODE);
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", img->memfd);
+	fd = open(name, (mode == O_ACCMODE ? O_RDWR : mode) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- blocks ---- */
+
+static bool has(const struct image *img, uint64_t block)
+{
+	return block / 64 < img->words &&
+	       img->have[block / 64] >> block % 64 & 1;
+}
+
+static int note(struct images *images, struct image *img, uint64_t block)
+{
+	size_t words = block / 64 + 1;
+	uint64_t *bits;
+
+	if (words > img->words) {
+		bits = realloc(img->have, words * 2 * sizeof(*bits));
+		if (!bits)
+			return -ENOMEM;
+		memset(bits + img->words, 0,
+		       (words * 2 - img->words) * sizeof(*bits));
+		img->have = bits;
+		img->words = words * 2;
+	}
+	if (!has(img, block))
+		images->bytes += IMAGE_BLOCK;
+	img->have[block / 64] |= UINT64_C(1) << block % 64;
+	return 0;
+}
+
+void image_forget(struct images *images, struct image *img)
+{
+	for (uint64_t b = 0; b < img->words * 64; b++)
+		if (has(img, b))
+			images->bytes -= IMAGE_BLOCK;
+	free(img->have);
+	img->have = NULL;
+	img->words = 0;
+}
+
+bool image_piece(const struct image *img, uint64_t *lo, uint64_t *hi,
+		 size_t max, bool here)
+{
+	uint64_t end = *hi < img->size ? *hi : img->size;
+	uint64_t b = *lo / IMAGE_BLOCK;
+
+	while (b * IMAGE_BLOCK < end && has(img, b) != here)
+		b++;
+	if (b * IMAGE_BLOCK >= end)
+		return false;
+	*lo = b * IMAGE_BLOCK;
+	*hi = *lo;
+	while (*hi < end && *hi - *lo < max && has(img, b) == here) {
+		*hi += IMAGE_BLOCK;
+		b++;
+	}
+	return true;
+}
+
+/* ---- bytes ---- */
+
+static int put(int fd, uint64_t at, const uint8_t *data, size_t len)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		at += (uint64_t)n;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* len bytes; what the file does not have is zero. */
+static void get(int fd, uint64_t at, uint8_t *data, size_t len)
+{
+	ssize_t n = pread(fd, data, len, (off_t)at);
+
+	if (n < 0)
+		n = 0;
+	memset(data + n, 0, len - (size_t)n);
+}
+
+int image_resize(struct image *img, uint64_t size)
+{
+	if (ftruncate(img->memfd, (off_t)size) ||
+	    (img->base >= 0 && ftruncate(img->base, (off_t)size)))
+		return -errno;
+	img->size = size;
+	return 0;
+}
+
+/*
+ * Puts what the server has where the program has not changed it, in place: the
+ * pages are mapped. Without known, nothing here is the program's.
+ */
+static int merge(struct image *img, uint64_t at, const uint8_t *data,
+		 size_t len, bool known)
+{
+	static uint8_t mine[SPAN];
+	static uint8_t theirs[SPAN];
+	size_t i = 0;
+	size_t from;
+	int err = 0;
+
+	get(img->memfd, at, mine, len);
+	if (known && img->base >= 0)
+		get(img->base, at, theirs, len);
+	else
+		memcpy(theirs, mine, len);
+	while (i < len && !err) {
+		while (i < len && (mine[i] == data[i] || mine[i] != theirs[i]))
+			i++;
+		from = i;
+		while (i < len && mine[i] != data[i] && mine[i] == theirs[i])
+			i++;
+		err = put(img->memfd, at + from, data + from, i - from);
+	}
+	return err;
+}
+
+static bool is_zero(const uint8_t *data, size_t len)
+{
+	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
+}
+
+/* A block that is new here: pages of zeros take no memory. */
+static int put_new(int fd, uint64_t at, const uint8_t *data, size_t len)
+{
+	int err = 0;
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+		      IMAGE_BLOCK))
+		return -errno;
+	for (size_t i = 0; i < len && !err; i += PAGE) {
+		size_t n = len - i < PAGE ? len - i : PAGE;
+
+		if (!is_zero(data + i, n))
+			err = put(fd, at + i, data + i, n);
+	}
+	return err;
+}
+
+int image_fill(struct images *images, struct image *img, uint64_t at,
+	       const uint8_t *data, size_t len)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < len && !err; i += IMAGE_BLOCK) {
+		size_t n = len - i < IMAGE_BLOCK ? len - i : IMAGE_BLOCK;
+		uint64_t b = (at + i) / IMAGE_BLOCK;
+		bool known = has(img, b);
+
+		if (known || img->maps)
+			err = merge(img, at + i, data + i, n, known);
+		else
+			err = put_new(img->memfd, at + i, data + i, n);
+		if (!err && img->base >= 0)
+			err = put_new(img->base, at + i, data + i, n);
+		if (!err)
+			err = note(images, img, b);
+	}
+	return err;
+}
+
+int image_wrote(struct image *img, uint64_t at, const uint8_t *data, size_t len)
+{
+	int err = 0;
+
+	if (at + len > img->size)
+		err = image_resize(img, at + len);
+	if (!err)
+		err = put(img->memfd, at, data, len);
+	if (!err && img->base >= 0)
+		err = put(img->base, at, data, len);
+	return err;
+}
+
+int image_clean(struct image *img, uint64_t at, const uint8_t *data, size_t len)
+{
+	return img->base < 0 ? 0 : put(img->base, at, data, len);
+}
+
+int image_begin_writes(struct images *images, struct image *img)
+{
+	if (img->base >= 0)
+		return 0;
+	img->base = memfd_create("rsc-base", MFD_CLOEXEC);
+	if (img->base < 0)
+		return -errno;
+	if (ftruncate(img->base, (off_t)img->size))
+		return -errno;
+	/*
+	 * Blocks from before may be old; they are asked for again, and the
+	 * same bytes go to both.
+	 */
+	image_forget(images, img);
+	return 0;
+}
+
+void image_empty(struct images *images, struct image *img)
+{
+	image_forget(images, img);
+	if (img->base >= 0)
+		close(img->base);
+	img->base = -1;
+	img->held = false;
+	if (!img->pulls && ftruncate(img->memfd, 0))
+		return;
+	img->size = 0;
+}
+
+/* ---- copies ---- */
+
+struct image *image_pull_begin(struct image *img)
+{
+	img->pulls++;
+	return image_ref(img);
+}
+
+int image_pull(struct image *img, uint64_t at, const uint8_t *data, size_t len)
+{
+	int err = 0;
+
+	while (len && !err) {
+		size_t n = IMAGE_BLOCK - at % IMAGE_BLOCK;
+
+		if (n > len)
+			n = len;
+		/* Where a mapping can be written, it is what counts. */
+		if (img->base < 0 || !has(img, at / IMAGE_BLOCK))
+			err = put(img->memfd, at, data, n);
+		at += n;
+		data += n;
+		len -= n;
+	}
+	return err;
+}
+
+void image_pull_end(struct images *images, struct image *img)
+{
+	if (!img)
+		return;
+	/* Whole pages, because a pipe may hold one. */
+	if (!--img->pulls && img->handle < 0)
+		image_empty(images, img);
+	image_unref(images, img);
+}
+
+/* ---- what the program has changed ---- */
+
+/* The first byte from i on that differs, or len. */
+static size_t differs(const uint8_t *a, const uint8_t *b, size_t i, size_t len)
+{
+	while (i < len) {
+		size_t n = len - i < PAGE ? len - i : PAGE;
+
+		if (memcmp(a + i, b + i, n))
+			break;
+		i += n;
+	}
+	while (i < len && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/*
+ * Where the run that begins at i ends: behind the last changed byte of the
+ * last of the changed pages in a row.
+ */
+static size_t run_end(const uint8_t *a, const uint8_t *b, size_t i, size_t len)
+{
+	size_t end = i + 1;
+
+	for (size_t page = i / PAGE * PAGE; page < len; page += PAGE) {
+		size_t to = len - page < PAGE ? len : page + PAGE;
+		size_t last = to;
+
+		while (last > page && last > i && a[last - 1] == b[last - 1])
+			last--;
+		if (last <= page || last <= i)
+			break;
+		end = last;
+	}
+	return end;
+}
+
+ssize_t image_dirty(const struct image *img, uint64_t *at, uint64_t hi,
+		    uint8_t *data, size_t size)
+{
+	static uint8_t mine[SPAN];
+	static uint8_t theirs[SPAN];
+	uint64_t pos = *at;
+
+	if (hi > img->size)
+		hi = img->size;
+	while (img->base >= 0 && pos < hi) {
+		uint64_t block = pos / IMAGE_BLOCK * IMAGE_BLOCK;
+		size_t len = SPAN;
+		size_t from = pos - block;
+		size_t to;
+
+		if (hi - block < len)
+			len = hi - block;
+		pos = block + SPAN;
+		if (!has(img, block / IMAGE_BLOCK))
+			continue;
+		get(img->memfd, block, mine, len);
+		get(img->base, block, theirs, len);
+		from = differs(mine, theirs, from, len);
+		if (from == len)
+			continue;
+		to = run_end(mine, theirs, from, len);
+		if (to - from > size)
+			to = from + size;
+		memcpy(data, mine + from, to - from);
+		*at = block + from;
+		return (ssize_t)(to - from);
+	}
+	*at = hi;
+	return 0;
+}
