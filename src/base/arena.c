@@ -62,22 +62,34 @@ void *arena_alloc(struct arena *arena, size_t size)
 	return p;
 }
 
+size_t arena_reset_to(struct arena *arena, size_t most)
+{
+	struct arena_block *keep = NULL;
+	struct arena_block *b;
+
+	if (most < BLOCK_SIZE)
+		most = BLOCK_SIZE;
+	while ((b = arena->head)) {
+		arena->head = b->next;
+		if (b->size > most || (keep && b->size <= keep->size)) {
+			free(b);
+			continue;
+		}
+		free(keep);
+		keep = b;
+	}
+	arena->head = keep;
+	if (!keep)
+		return 0;
+	HIDE(keep->data, keep->used);
+	keep->next = NULL;
+	keep->used = 0;
+	return keep->size;
+}
+
 void arena_reset(struct arena *arena)
 {
-	while (arena->head && arena->head->next) {
-		struct arena_block *b = arena->head;
-
-		arena->head = b->next;
-		free(b);
-	}
-	if (!arena->head)
-		return;
-	if (arena->head->size > BLOCK_SIZE) {
-		arena_free(arena);
-		return;
-	}
-	HIDE(arena->head->data, arena->head->used);
-	arena->head->used = 0;
+	arena_reset_to(arena, 0);
 }
 
 void arena_free(struct arena *arena)

@@ -13,6 +13,8 @@ struct arena {
 void *arena_alloc(struct arena *arena, size_t size);
 /* Frees everything; the arena can be used again. One block is kept. */
 void arena_reset(struct arena *arena);
+/* The same, but the kept block may have so many bytes; how many it has. */
+size_t arena_reset_to(struct arena *arena, size_t most);
 /* Frees everything, also the kept block. */
 void arena_free(struct arena *arena);
 

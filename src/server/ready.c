@@ -174,7 +174,7 @@ int ready_send(struct worker *worker, const struct req *req)
 {
 	struct session *session = worker->session;
 	struct ready_state *ready = &session->ready;
-	struct buf *out = &worker->out;
+	struct buf *out = &session->reply;
 	int err = 0;
 
 	if (ready->active) {

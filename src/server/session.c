@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,8 +39,9 @@
 #include "server/confine.h"
 #include "transport/frame.h"
 
-#define OWN_MAX 64	/* no descriptor of ours has that number */
-#define LEAVE_ROUNDS 40 /* of KICK_MS, when the session ends */
+#define OWN_MAX 64	     /* no descriptor of ours has that number */
+#define MMAP_MIN (128 << 10) /* so much is given back at once */
+#define LEAVE_ROUNDS 40	     /* of KICK_MS, when the session ends */
 
 void session_wake(struct session *session)
 {
@@ -160,6 +162,8 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 	int err;
 
 	*count_fd = -1;
+	/* Else what many threads free would be kept for each of them. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_MIN);
 	if (session->opts->count) {
 		*count_fd = open(session->opts->count,
 				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |

@@ -79,7 +79,9 @@ struct session {
 	atomic_int failed;	    /* EPROTO or ECONNRESET */
 	atomic_bool ending;	    /* calls that still queue are dropped */
 	atomic_bool kicking;	    /* calls are to be given up */
+	atomic_size_t kept;	    /* bytes in the arenas of idle workers */
 	pthread_mutex_t out_lock;   /* a frame is written whole */
+	struct buf reply;	    /* with out_lock */
 	pthread_mutex_t tasks_lock; /* held to change the lists below, */
 	unsigned int nworkers;	    /* and by others to walk them */
 	struct worker *workers[SESSION_BUCKETS]; /* owned, by task */
@@ -126,7 +128,7 @@ struct worker {
 
 	struct handles *handles; /* a user's reference */
 	struct arena arena;	 /* of the call under way */
-	struct buf out;		 /* of the reply */
+	size_t kept;		 /* bytes of it between calls */
 };
 
 /*
@@ -276,7 +278,7 @@ int ready_init(struct session *session);
  */
 int ready_watch(struct worker *worker, int fd, uint32_t id, uint32_t want);
 /*
- * With out_lock: writes worker->out, the reply to req, behind the READY frames
+ * With out_lock: writes session->reply, the reply to req, behind the READY frames
  * that are due. 0 or -errno.
  */
 int ready_send(struct worker *worker, const struct req *req);

@@ -33,6 +33,7 @@
 #include "server/session.h"
 
 #define SIG_CANCEL SIGUSR2
+#define KEPT_MAX (4u << 20) /* of a session */
 
 static void on_cancel(int sig)
 {
@@ -97,7 +98,7 @@ void worker_free(struct worker *worker)
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	arena_free(&worker->arena);
-	buf_free(&worker->out);
+	worker->session->kept -= worker->kept;
 	free(worker);
 }
 
@@ -213,19 +214,19 @@ static bool leave_call(struct worker *worker, uint32_t seq)
 static void answer(struct worker *worker, const struct req *req)
 {
 	struct session *session = worker->session;
+	const char *why = NULL;
 	int err;
 
-	worker->out.len = 0;
-	err = wire_put_reply(&worker->out, req);
-	if (err) {
-		session_fail(session, worker->task, "a reply has no wire form");
-		return;
-	}
 	pthread_mutex_lock(&session->out_lock);
-	err = ready_send(worker, req);
+	session->reply.len = 0;
+	err = wire_put_reply(&session->reply, req);
+	if (err)
+		why = "a reply has no wire form";
+	else
+		err = ready_send(worker, req);
 	pthread_mutex_unlock(&session->out_lock);
 	if (err)
-		session_fail(session, worker->task, NULL);
+		session_fail(session, worker->task, why);
 }
 
 bool worker_decode(struct worker *worker, const struct buf *body,
@@ -234,12 +235,25 @@ bool worker_decode(struct worker *worker, const struct buf *body,
 	const char *why = "malformed call";
 	int err;
 
-	arena_reset(&worker->arena);
 	err = wire_get_call(body->data, body->len, req, &worker->arena, &why);
 	if (err)
 		session_fail(worker->session, worker->task,
 			     err == -ENOMEM ? "no memory" : why);
 	return !err;
+}
+
+/* A few workers keep the memory of a long call for the next one. */
+static void tidy(struct worker *worker)
+{
+	atomic_size_t *kept = &worker->session->kept;
+	size_t others;
+
+	*kept -= worker->kept;
+	others = *kept;
+	worker->kept =
+		arena_reset_to(&worker->arena,
+			       others < KEPT_MAX ? KEPT_MAX - others : 0);
+	*kept += worker->kept;
 }
 
 void worker_run(struct worker *worker, struct req *req)
@@ -253,6 +267,7 @@ void worker_run(struct worker *worker, struct req *req)
 	worker->session->lead.running--;
 	if (leave_call(worker, req->seq))
 		answer(worker, req);
+	tidy(worker);
 }
 
 static void do_call(struct worker *worker, const struct mail *mail)

@@ -78,6 +78,7 @@ void tell(struct run *run, struct tracee *t, const struct req *req)
 	copy.task = t->task;
 	copy.seq = ++t->seq;
 	run->out.len = 0;
+	run->told++;
 	if (!run->lost && !wire_put_call(&run->out, &copy))
 		send_out(run);
 }
@@ -218,6 +219,7 @@ void take_replies(struct run *run)
 {
 	int err;
 
+	run->told = 0;
 	err = receive(run);
 	if (err)
 		link_lost(run, err == -ECONNRESET ? "closed by the server" :

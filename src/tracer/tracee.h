@@ -172,6 +172,7 @@ struct run {
 	unsigned int nasking;
 	unsigned int placing;	  /* who waits for a placeholder */
 	unsigned int outstanding; /* replies that will come */
+	unsigned int told;	  /* replies that may wait for nobody */
 	struct routes routes;
 	struct proc proc;
 	bool *selected;	     /* owned, by wire id */

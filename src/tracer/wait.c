@@ -39,6 +39,7 @@
 #define TICK_MS 10
 #define BUSY_STOPS 32 /* within TICK_MS: the watcher is worth it */
 #define SIG_WAKE SIGALRM
+#define TOLD_MAX 64 /* replies to nobody: the channel is looked at */
 #define SPIN_NSEC 50000
 #define SPIN_CREDIT 64 /* a reply in time earns 1, at most this */
 #define SPIN_LOSS 16   /* one that is late costs this */
@@ -280,7 +281,7 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 	do {
 		timeout = park_slow(run);
 		if (run->wait.watched && !run->wait.woken && !run->watched &&
-		    !run->outstanding && !run->placing)
+		    !run->outstanding && !run->placing && run->told < TOLD_MAX)
 			event = sleep_for_stop(run, pid, status);
 		else if (timeout == PARK_SOON && run->nasking == run->ntracees)
 			event = spin(run) || reply_comes(run, timeout) ?

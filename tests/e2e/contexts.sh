@@ -1,0 +1,101 @@
+#!/bin/bash
+# What processes cost on the server: nothing when they are gone, and little
+# while they are there.
+. "$(dirname "$0")/lib.sh"
+build contexts
+worlds
+serve main
+prepare 'head -c 1M /dev/urandom >long; echo x >short'
+mkfifo "$T/note/at" "$T/note/go"
+OPTS=(--all --local "$T/**")
+LIMIT=280
+
+next() {	# waits until the program has come so far
+	read -r at <"$T/note/at" || at='nothing'
+	check "the program is there" "$1" "$at"
+	read -r session <"/proc/$server/task/$server/children"
+	session=${session% }
+}
+
+go_on() {
+	echo >"$T/note/go"
+}
+
+threads() {
+	local task=("/proc/$session/task/"*)
+
+	echo ${#task[@]}
+}
+
+# Of all tables of the session.
+descriptors() {
+	ls "/proc/$session/task"/*/fd | grep -c '^[0-9]'
+}
+
+memory() {	# KiB that are its own, without the stacks of 128 KiB
+	awk '$1 == "Size:" { size = $2 }
+		$1 == "Anonymous:" && size != 128 { sum += $2 }
+		END { print sum + 0 }' "/proc/$session/smaps"
+}
+
+# A thread that was told to go is gone a little later.
+until_threads() {	# COUNT
+	local end=$((SECONDS + 20))
+
+	while [ "$(threads)" != "$1" ] && [ $SECONDS -lt $end ]; do
+		read -rt 0.02 <>"$T/note/tick"
+	done
+	threads
+}
+mkfifo "$T/note/tick"
+
+at_most() {	# NAME LIMIT GOT
+	[ -z "${E2E_VERBOSE-}" ] || echo "$1: $3"
+	check "$1: at most $2" "$3" "$(($3 <= $2 ? $3 : $2))"
+}
+
+# ---- ten thousand, one after the other ----
+
+ours bash -c "
+	mark() { echo \$1 >$T/note/at; read -r _ <$T/note/go; }
+	for ((i = 0; i < 100; i++)); do /bin/true && cat short || exit; done \
+		>/dev/null
+	mark warm
+	for ((i = 0; i < 5000; i++)); do /bin/true && cat short || exit; done \
+		>/dev/null
+	mark done" &
+next warm
+before=$(threads)
+fds=$(descriptors)
+kib=$(memory)
+go_on
+next 'done'
+check 'threads after 10,000 processes' "$before" "$(until_threads "$before")"
+check 'descriptors after 10,000 processes' "$fds" "$(descriptors)"
+at_most 'KiB more after 10,000 processes' 256 $(($(memory) - kib))
+go_on
+wait $!
+check 'the shell: status' 0 $?
+check 'all of them ran there' 10201 "$(count rsc_exec)"
+check 'all of them read there' yes "$([ "$(count read)" -ge 10200 ] && echo yes)"
+
+# ---- many at once ----
+
+N=300
+ours "$T/bin/contexts" "$TREE/long" $N &
+next before
+before=$(threads)
+fds=$(descriptors)
+kib=$(memory)
+go_on
+next all
+check "threads of $N processes" $((before + N)) "$(threads)"
+at_most 'KiB of each' 64 $((($(memory) - kib) / N))
+go_on
+next after
+check "threads when $N are gone" "$before" "$(until_threads "$before")"
+check "descriptors when $N are gone" "$fds" "$(descriptors)"
+go_on
+wait $!
+check 'the program: status' 0 $?
+finish
