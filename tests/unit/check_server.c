@@ -317,24 +317,9 @@ START_TEST(an_absolute_path_needs_no_directory)
 }
 END_TEST
 
-START_TEST(a_duplicate_is_a_handle_of_its_own)
-{
-	int64_t copy;
-	int64_t fd;
-
-	sandbox_write("file", "x");
-	fd = client_open(&c, 1, "file", O_RDONLY);
-	copy = CALL(&c, 1, "dup", NUM(fd));
-	ck_assert_int_ge(copy, 0);
-	ck_assert_int_ne(copy, fd);
-	ck_assert_int_eq(CALL(&c, 1, "close", NUM(fd)), 0);
-	ck_assert_int_eq(CALL(&c, 1, "read", NUM(copy), ROOM(1), NUM(1)), 1);
-	ck_assert_int_eq(CALL(&c, 1, "read", NUM(fd), ROOM(1), NUM(1)), -EBADF);
-}
-END_TEST
-
 START_TEST(a_split_row_that_is_the_tracers_alone_is_enosys)
 {
+	ck_assert_int_eq(CALL(&c, 1, "dup", NUM(0)), -ENOSYS);
 	ck_assert_int_eq(CALL(&c, 1, "dup3", NUM(0), NUM(1), NUM(0)), -ENOSYS);
 	ck_assert_int_eq(CALL(&c, 1, "unshare", NUM(0)), -ENOSYS);
 	ck_assert_int_eq(CALL(&c, 1, "getpid", NIL), -ENOSYS);
@@ -680,7 +665,6 @@ int main(void)
 	tcase_add_test(calls, the_server_says_who_it_is);
 	tcase_add_test(calls, a_number_that_is_no_handle_is_ebadf);
 	tcase_add_test(calls, an_absolute_path_needs_no_directory);
-	tcase_add_test(calls, a_duplicate_is_a_handle_of_its_own);
 	tcase_add_test(calls, a_split_row_that_is_the_tracers_alone_is_enosys);
 	tcase_add_test(calls, a_process_has_copies_of_the_tables);
 	tcase_add_test(calls, a_thread_shares_the_tables);
