@@ -30,7 +30,7 @@ LIMIT=60
 
 if [ -z "${E2E_INSIDE-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "FAIL the tests need root"; exit 1; }
-	E2E_INSIDE=1 exec unshare --mount bash "$0" "$@"
+	E2E_INSIDE=1 exec unshare --mount --uts bash "$0" "$@"
 fi
 
 cd "$(dirname "$0")" || exit 1
@@ -41,6 +41,12 @@ SANITIZE=(ASAN_OPTIONS="log_path=$T/note/report"
 exec 8<"$RSC"
 mount -t tmpfs -o mode=755,size=256m e2e "$T" || exit 1
 mkdir "$T/bin" "$T/note"
+# Where the counts of this test are kept, for tests/coverage.sh.
+if [ -n "${COUNTS-}" ]; then
+	mkdir -p "$COUNTS" "$T/counts"
+	rm -f "$COUNTS/$(basename "$0" .sh)"
+	mount --bind "$COUNTS" "$T/counts" || exit 1
+fi
 cat <&8 >"$T/bin/rsc" && chmod 755 "$T/bin/rsc"
 exec 8<&-
 failed=0
@@ -315,6 +321,9 @@ finish() {
 	done
 	check 'no sanitizer has a report' '' \
 		"$(cat "$T/note"/report.* 2>/dev/null)"
+	[ $failed != 0 ] || [ -z "${COUNTS-}" ] ||
+		awk '{ n[$1] += $2 } END { for (i in n) print i, n[i] }' \
+			"$T/note/all_counts" >"$T/counts/$(basename "$0" .sh)"
 	echo "$checks checks"
 	exit $failed
 }
