@@ -75,8 +75,7 @@ static int take(struct drawer *drawer, uint32_t *number)
 	struct cmsghdr *cmsg;
 	int fd;
 
-	if (recvmsg(drawer->pair[1], &msg, MSG_CMSG_CLOEXEC) !=
-	    sizeof(*number))
+	if (recvmsg(drawer->pair[1], &msg, MSG_CMSG_CLOEXEC) != sizeof(*number))
 		return -ENOENT;
 	drawer->count--;
 	cmsg = CMSG_FIRSTHDR(&msg);

@@ -41,8 +41,8 @@ struct flight *flight_by_fd(const struct run *run, pid_t pid, int fd)
 {
 	struct flight *f = run->flights;
 
-	while (f && (!f->remote || syscall(SYS_kcmp, getpid(), pid, KCMP_FILE,
-					   f->fd, fd)))
+	while (f && (!f->remote ||
+		     syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, f->fd, fd)))
 		f = f->next;
 	return f;
 }

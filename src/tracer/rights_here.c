@@ -22,9 +22,8 @@ static struct piece control_of(struct tracee *t, size_t k)
 	    hdr.msg_controllen > MESSAGE_CONTROL_MAX)
 		return control;
 	control.data = arena_alloc(&t->arena, hdr.msg_controllen);
-	if (!control.data ||
-	    memory_read(t->pid, (uintptr_t)hdr.msg_control, control.data,
-			hdr.msg_controllen))
+	if (!control.data || memory_read(t->pid, (uintptr_t)hdr.msg_control,
+					 control.data, hdr.msg_controllen))
 		return control;
 	control.len = (uint32_t)hdr.msg_controllen;
 	control.given = true;
