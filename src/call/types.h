@@ -7,6 +7,12 @@
 
 #include <stdint.h>
 
+/* netdevice(7): what it asks for is a number, an address or a name. */
+struct kernel_ifreq {
+	char name[16];
+	uint8_t value[24];
+};
+
 /* FS_IOC_FSGETXATTR of linux/fs.h */
 struct kernel_fsxattr {
 	uint32_t xflags;
