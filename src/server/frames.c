@@ -90,6 +90,7 @@ int frames_retire(struct session *session, struct worker *worker)
 	worker_post(worker, mail);
 	if (idle)
 		return 0;
+	session->kicks = 0;
 	session->kicking = true;
 	session_wake(session);
 	return 0;
@@ -268,6 +269,7 @@ static const char *on_cancel(struct session *session, struct frame *frame)
 	if (!worker->called || head->seq > worker->last_seq)
 		return "CANCEL of a call that was not made";
 	worker_cancel(worker, head->seq);
+	session->kicks = 0;
 	session->kicking = true;
 	session_wake(session);
 	return NULL;

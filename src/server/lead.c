@@ -37,12 +37,6 @@
 #define CAUTION_MIN 16u
 #define CAUTION_MAX 4096u
 
-/* When calls are interrupted again, and how often they were. */
-struct kicks {
-	int64_t next; /* CLOCK_MONOTONIC in ms */
-	unsigned int rounds;
-};
-
 enum role { ROLE_MAIN, ROLE_READS, ROLE_RUNS, ROLE_MASK };
 
 static enum role role_of(unsigned int turn)
@@ -231,23 +225,24 @@ static int64_t now_ms(void)
 }
 
 /*
- * Interrupts what is to be given up, at most every KICK_MS, and what resists
- * for a second less often. How long to wait until the next time, or -1.
+ * Interrupts what is to be given up: soon again, in case it had not entered the
+ * kernel, and less often what resists for long. How many ms to wait until the
+ * next time, or -1. *next is when that is.
  */
-static int kick(struct session *session, struct kicks *kicks)
+static int kick(struct session *session, int64_t *next)
 {
+	unsigned int round;
 	int64_t left;
 
-	if (!atomic_exchange(&session->kicking, false)) {
-		kicks->rounds = 0;
+	if (!atomic_exchange(&session->kicking, false))
 		return -1;
-	}
-	left = kicks->next - now_ms();
+	left = *next - now_ms();
 	if (left <= 0) {
 		if (!frames_kick(session))
-			return kick(session, kicks);
-		left = kicks->rounds++ < 200 ? KICK_MS : 200 * KICK_MS;
-		kicks->next = now_ms() + left;
+			return kick(session, next);
+		round = session->kicks++;
+		left = round < 5 ? 1 : round < 200 ? KICK_MS : 200 * KICK_MS;
+		*next = now_ms() + left;
 	}
 	session->kicking = true;
 	return left;
@@ -260,7 +255,7 @@ int lead_serve(struct session *session, int signals)
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = session->in, .events = POLLIN },
 	};
-	struct kicks kicks = { 0 };
+	int64_t next_kick = 0;
 	unsigned int last = 0;
 	bool leads = true;
 	uint64_t count;
@@ -280,7 +275,7 @@ int lead_serve(struct session *session, int signals)
 		last = watch(session, last);
 		frames_reap(session);
 		fds[2].fd = role_of(last) == ROLE_MAIN ? session->in : -1;
-		wait = kick(session, &kicks);
+		wait = kick(session, &next_kick);
 		/* The role may come with frames that are read already. */
 		if (role_of(last) == ROLE_MAIN && !leads)
 			wait = 0;
@@ -297,7 +292,7 @@ int lead_serve(struct session *session, int signals)
 		if (!fds[0].revents)
 			continue;
 		(void)!read(session->wake, &count, sizeof(count));
-		kicks.next = 0;
+		next_kick = 0;
 	}
 	reclaim(session);
 	return err;

@@ -78,7 +78,8 @@ struct session {
 	struct lead lead;
 	atomic_int failed;	    /* EPROTO or ECONNRESET */
 	atomic_bool ending;	    /* calls that still queue are dropped */
-	atomic_bool kicking;	    /* calls are to be given up */
+	atomic_bool kicking;	    /* calls are to be given up, */
+	atomic_uint kicks;	    /* tried so often since the last of them */
 	atomic_size_t kept;	    /* bytes in the arenas of idle workers */
 	pthread_mutex_t out_lock;   /* a frame is written whole */
 	struct buf reply;	    /* with out_lock */

@@ -183,17 +183,16 @@ static struct mail *next_mail(struct worker *worker)
 	return mail;
 }
 
-/* False when the call was given up before it began. */
-static bool enter_call(struct worker *worker, uint32_t seq)
+/*
+ * A call that is given up before it began is made all the same: the kernel says
+ * what a signal does to it, and to most calls that is nothing.
+ */
+static void enter_call(struct worker *worker, uint32_t seq)
 {
-	bool enter;
-
 	pthread_mutex_lock(&worker->lock);
-	enter = !(worker->cancel && worker->cancel_seq == seq);
-	worker->busy = enter;
+	worker->busy = true;
 	worker->busy_seq = seq;
 	pthread_mutex_unlock(&worker->lock);
-	return enter;
 }
 
 /* True when the client still waits for the answer. */
@@ -258,10 +257,8 @@ static void tidy(struct worker *worker)
 
 void worker_run(struct worker *worker, struct req *req)
 {
-	if (enter_call(worker, req->seq))
-		run_request(worker, req);
-	else
-		req->ret = -EINTR;
+	enter_call(worker, req->seq);
+	run_request(worker, req);
 	if (closes(req->call))
 		handles_closing(worker->handles, -1);
 	worker->session->lead.running--;

@@ -76,7 +76,7 @@ at_most 'KiB more after 10,000 processes' 256 $(($(memory) - kib))
 go_on
 wait $!
 check 'the shell: status' 0 $?
-check 'all of them ran there' 10201 "$(count rsc_exec)"
+check "all of them ran there" yes "$([ "$(count rsc_exec)" -ge 10000 ] && echo yes)"
 check 'all of them read there' yes "$([ "$(count read)" -ge 10200 ] && echo yes)"
 
 # ---- many at once ----

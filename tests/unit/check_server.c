@@ -568,6 +568,24 @@ START_TEST(a_cancel_that_comes_late_changes_nothing)
 }
 END_TEST
 
+/* No kernel interrupts the read of a file. */
+START_TEST(a_cancel_does_nothing_to_a_call_that_does_not_block)
+{
+	uint32_t seq;
+	int64_t file;
+	int round;
+
+	sandbox_write("file", "x");
+	file = client_open(&c, 1, "file", O_RDONLY);
+	for (round = 0; round < 500; round++) {
+		seq = POST(&c, 1, "pread64", NUM(file), ROOM(1), NUM(1),
+			   NUM(0));
+		client_cancel(&c, 1, seq);
+		ck_assert_int_eq(client_wait(&c, seq), 1);
+	}
+}
+END_TEST
+
 START_TEST(a_queued_call_can_be_given_up)
 {
 	int64_t fifo = empty_fifo();
@@ -677,6 +695,8 @@ int main(void)
 	tcase_add_test(calls, a_cancelled_flock_is_eintr);
 	tcase_add_test(calls, a_cancelled_open_of_a_fifo_is_eintr);
 	tcase_add_test(calls, a_cancel_that_comes_late_changes_nothing);
+	tcase_add_test(calls,
+		       a_cancel_does_nothing_to_a_call_that_does_not_block);
 	tcase_add_test(calls, a_queued_call_can_be_given_up);
 	tcase_add_test(calls, a_task_that_ends_while_it_is_blocked_is_gone);
 	tcase_add_test(calls, tasks_that_ended_leave_nothing);
