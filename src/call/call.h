@@ -20,6 +20,7 @@ enum verdict {
 	V_REMOTE,  /* identity, time, system information: the server's */
 	V_BY_FD,   /* whoever owns the descriptor in the FD argument */
 	V_BY_PATH, /* the route rules decide by the PATH argument */
+	V_BY_PID,  /* whoever has the process of the first PID argument */
 	V_LOCAL,   /* this process's own memory, threads, signals */
 	V_SPLIT,   /* a hook of the tracer decides and does it */
 	V_REFUSED, /* fails with .err, counted and reported */
@@ -119,6 +120,9 @@ enum uint_type {
 enum int_type {
 	IN_NONE,
 	IN_WHENCE, /* SEEK_* */
+	IN_PID,	   /* process or thread; 0, the caller itself, never travels */
+	IN_TARGET, /* the same, or as a negative number a process group */
+	IN_WHO,	   /* process, group or user, by the argument before it */
 };
 
 struct arg {

@@ -8,14 +8,16 @@
 #include "call/call.h"
 
 static const char *const verdict_word[] = {
-	[V_REMOTE] = "remote", [V_BY_FD] = "by_fd", [V_BY_PATH] = "by_path",
-	[V_LOCAL] = "local",   [V_SPLIT] = "split", [V_REFUSED] = "refused",
+	[V_REMOTE] = "remote",	 [V_BY_FD] = "by_fd", [V_BY_PATH] = "by_path",
+	[V_BY_PID] = "by_pid",	 [V_LOCAL] = "local", [V_SPLIT] = "split",
+	[V_REFUSED] = "refused",
 };
 
 static const char *const verdict_text[] = {
 	[V_REMOTE] = "happens on the server",
 	[V_BY_FD] = "happens where the descriptor was opened",
 	[V_BY_PATH] = "happens where the route rules say",
+	[V_BY_PID] = "happens where the process is",
 	[V_LOCAL] = "happens in this kernel",
 	[V_SPLIT] = "is done by a hook of the tracer, on one side or both",
 	[V_REFUSED] = "fails with the errno of its row",

@@ -88,6 +88,9 @@ _Static_assert(sizeof(struct kernel_termios2) == 44, "termios2");
 _Static_assert(sizeof(struct kernel_winsize) == 8, "winsize");
 _Static_assert(sizeof(struct rlimit) == 16, "rlimit");
 _Static_assert(sizeof(struct timex) == 208, "timex");
+_Static_assert(sizeof(struct kernel_siginfo) == 128, "siginfo");
+_Static_assert(offsetof(struct kernel_siginfo, value) == 24, "siginfo");
+_Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 
 /* The words of calls.def. */
 /* clang-format off */
@@ -96,6 +99,9 @@ _Static_assert(sizeof(struct timex) == 208, "timex");
 #define INT { .kind = ARG_INT }
 #define UINT { .kind = ARG_UINT }
 #define WHENCE { .kind = ARG_INT, .type = IN_WHENCE }
+#define PID { .kind = ARG_INT, .type = IN_PID }
+#define TARGET { .kind = ARG_INT, .type = IN_TARGET }
+#define WHO { .kind = ARG_INT, .type = IN_WHO }
 #define SIGNED { .kind = ARG_UINT, .type = UI_SIGNED }
 #define MODE { .kind = ARG_UINT, .type = UI_MODE }
 #define ACCESS { .kind = ARG_UINT, .type = UI_ACCESS }

@@ -159,6 +159,41 @@ struct kernel_statx {
 	uint64_t spare3[8];
 };
 
+/* rt_sigqueueinfo(2): what a queued signal carries. */
+struct kernel_siginfo {
+	int32_t si_signo;
+	int32_t si_errno;
+	int32_t si_code;
+	int32_t pad;
+	int32_t pid;
+	uint32_t uid;
+	uint64_t value;
+	uint8_t rest[96];
+};
+
+/* rsc_world: how the server's processes are counted. */
+struct kernel_world {
+	uint64_t pid_max;
+	uint64_t last_pid;
+	uint64_t pid_ns;     /* inode of the namespace */
+	uint64_t uptime;     /* ns since it was booted */
+	uint8_t boot_id[36]; /* which kernel it is */
+};
+
+/* sched_setattr(2) */
+struct kernel_sched_attr {
+	uint32_t size;
+	uint32_t policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime;
+	uint64_t deadline;
+	uint64_t period;
+	uint32_t util_min;
+	uint32_t util_max;
+};
+
 /* cachestat(2) */
 struct kernel_cachestat_range {
 	uint64_t off;

@@ -191,6 +191,29 @@ static bool is_rsc(int dir)
 	       st.st_ino == exe_ino;
 }
 
+int path_guard_pid(pid_t pid)
+{
+	char name[16];
+	int err = 0;
+	int dir;
+
+	if (pid <= 0)
+		return -EPERM;
+	snprintf(name, sizeof(name), "%d", pid);
+	dir = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return 0; /* the call itself says what is wrong */
+	if (is_rsc(dir))
+		err = -EPERM;
+	close(dir);
+	return err;
+}
+
+int path_proc(void)
+{
+	return proc_fd;
+}
+
 /* The last n parts of a name. */
 static const char *tail(const char *text, unsigned int n)
 {

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,10 @@ int path_open(struct place *place, const struct open_how *how);
  * component is not there; its length or -errno.
  */
 int path_resolve(struct place *place, bool nofollow, char *text, size_t size);
+/* May the client act on this process or thread? 0, or -EPERM. */
+int path_guard_pid(pid_t pid);
+/* /proc as the server sees it, or -1: a descriptor that stays path.c's. */
+int path_proc(void);
 /* The openat2(2) that is openat(2) with these flags and mode. */
 struct open_how path_how(uint64_t flags, uint64_t mode);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,10 +19,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "call/world.h"
 #include "server/run_internal.h"
 
 _Static_assert(AT_FDCWD == -100, "AT_FDCWD on the wire");
 _Static_assert(sizeof(long) == 8, "registers are 64 bits");
+
+/* ioprio_get(2) counts its kinds from here, getpriority(2) from 0. */
+#define IOPRIO_FIRST 1
 
 int run_fd(const struct value *val)
 {
@@ -205,6 +210,33 @@ static void map_iov(struct run *run, unsigned int i)
 	run->reg[run->req->call->arg[i].len] = 1;
 }
 
+/*
+ * A process of this machine: never the caller, which here is the session, and
+ * none of ours. A group is a negative number, or a number of its own kind.
+ */
+static int map_pid(struct run *run, unsigned int i)
+{
+	enum int_type type = (enum int_type)run->req->call->arg[i].type;
+	int32_t n = (int32_t)run->req->val[i].num;
+	bool group = false;
+	int64_t which;
+
+	if (type == IN_TARGET && n < -1) {
+		group = true;
+		n = -n;
+	} else if (type == IN_WHO) {
+		which = (int32_t)run->req->val[i - 1].num;
+		if (strncmp(run->req->call->name, "ioprio", 6) == 0)
+			which -= IOPRIO_FIRST;
+		if (which == PRIO_USER)
+			return 0;
+		group = which == PRIO_PGRP;
+	}
+	if (group)
+		return n > 0 && n != getpgrp() ? 0 : -EPERM;
+	return path_guard_pid(n);
+}
+
 static int map_arg(struct run *run, unsigned int i)
 {
 	const struct value *val = &run->req->val[i];
@@ -224,9 +256,13 @@ static int map_arg(struct run *run, unsigned int i)
 		return 0;
 	case ARG_PATH:
 		return map_path(run, i);
+	case ARG_OUT_ALL:
+		if (val->data)
+			memset(val->data, 0, val->len);
+		map_bytes(run, i);
+		return 0;
 	case ARG_IN:
 	case ARG_OUT:
-	case ARG_OUT_ALL:
 		map_bytes(run, i);
 		return 0;
 	case ARG_IOV_IN:
@@ -248,8 +284,11 @@ static int map_arg(struct run *run, unsigned int i)
 		return 0;
 	case ARG_PTR:
 		return -ENOSYS;
-	case ARG_NONE:
 	case ARG_INT:
+		if (run->req->call->arg[i].type >= IN_PID)
+			return map_pid(run, i);
+		return 0;
+	case ARG_NONE:
 	case ARG_UINT:
 	case ARG_FLAGS:
 		return 0;
@@ -464,6 +503,23 @@ static int64_t do_adjtimex(struct run *run, bool *go_on)
 	return -EROFS;
 }
 
+/* Limits of another process; to read them changes nothing. */
+static int64_t do_prlimit64(struct run *run, bool *go_on)
+{
+	*go_on = !run->req->val[2].data || run_may_change(run);
+	return -EROFS;
+}
+
+static int64_t do_world(struct run *run, bool *go_on)
+{
+	struct value *val = &run->req->val[0];
+
+	*go_on = false;
+	return val->data ? world_tell((struct kernel_world *)val->data,
+				      path_proc()) :
+			   -EFAULT;
+}
+
 static int64_t do_syslog(struct run *run, bool *go_on)
 {
 	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
@@ -509,6 +565,8 @@ static const struct {
 	{ "adjtimex", true, do_adjtimex },
 	{ "clock_adjtime", true, do_adjtimex },
 	{ "syslog", true, do_syslog },
+	{ "prlimit64", true, do_prlimit64 },
+	{ "rsc_world", false, do_world },
 };
 
 /* Runs the hook of a row, if it has one for this moment. */
@@ -532,8 +590,7 @@ static int admit(const struct run *run)
 	unsigned int i;
 	bool may;
 
-	may = call->verdict == V_REMOTE || call->verdict == V_BY_FD ||
-	      call->verdict == V_BY_PATH ||
+	may = call->verdict < V_LOCAL ||
 	      (call->verdict == V_SPLIT && call->traits & T_RUNS);
 	for (i = 0; may && i < CALL_ARGS; i++)
 		may = call->arg[i].kind != ARG_PTR;

@@ -29,6 +29,7 @@ struct remote {
 	bool quiet;	     /* a socket whose EPIPE raises no SIGPIPE */
 	uint8_t mode;	     /* O_ACCMODE of the open */
 	struct image *image; /* a reference; NULL: no regular file */
+	pid_t listed;	     /* of /proc: the last process of the tree given */
 	char *path;	     /* owned: as opened, absolute; NULL: unknown */
 	struct level level;  /* of one that can be polled */
 	/* ready.c's: */

@@ -112,6 +112,8 @@ static bool stops(const struct run *run, const struct number *n)
 	switch ((enum verdict)n->call->verdict) {
 	case V_LOCAL:
 		return hook_of(n->call) != NULL;
+	case V_BY_PID:
+		return selected || hook_of(n->call) != NULL;
 	case V_REFUSED:
 	case V_BY_FD:
 		return true;
@@ -195,6 +197,23 @@ static int allow_low(scmp_filter_ctx ctx, const struct run *run,
 	return rule.n ? allow(ctx, n, &rule) : 0;
 }
 
+/* A call on the caller itself is made here, and nobody has to be asked. */
+static int allow_self(scmp_filter_ctx ctx, const struct number *n)
+{
+	struct rule rule = { .n = 0 };
+
+	if (n->call->verdict != V_BY_PID || hook_of(n->call))
+		return 0;
+	for (unsigned int i = 0; i < CALL_ARGS; i++) {
+		if (n->call->arg[i].kind != ARG_INT ||
+		    n->call->arg[i].type < IN_PID)
+			continue;
+		require(&rule, i, SCMP_CMP_EQ, 0, 0);
+		return allow(ctx, n, &rule);
+	}
+	return 0;
+}
+
 /* Memory of no file, clocks of this kernel. */
 static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 {
@@ -230,6 +249,8 @@ static int add_number(scmp_filter_ctx ctx, const struct run *run,
 	err = allow_cwd(ctx, run, n);
 	if (!err)
 		err = allow_low(ctx, run, n);
+	if (!err)
+		err = allow_self(ctx, n);
 	if (!err)
 		err = allow_local_forms(ctx, n);
 	return err;

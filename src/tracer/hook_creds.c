@@ -81,9 +81,9 @@ static int32_t whose(struct run *run, struct tracee *t, int32_t pid)
 {
 	struct tracee *other;
 
-	if (!pid || pid == t->pid)
+	if (!pid || pid == tree_number(run, t))
 		return 0;
-	other = tracee_find(run, pid);
+	other = tree_find(run, pid);
 	return other ? -(int32_t)other->task : pid;
 }
 

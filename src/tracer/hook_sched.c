@@ -4,5 +4,5 @@
 void hook_sched(struct run *run, struct tracee *t)
 {
 	place_release(&run->place);
-	let_go(run, t);
+	by_pid(run, t);
 }

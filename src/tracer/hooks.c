@@ -28,6 +28,7 @@ static const struct {
 	{ "getcwd", hook_getcwd },
 	{ "getgroups", hook_groups },
 	{ "getsockopt", hook_option },
+	{ "getdents64", hook_getdents },
 	{ "ioctl", hook_ioctl },
 	{ "mmap", hook_mmap },
 	{ "poll", hook_poll },

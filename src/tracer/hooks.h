@@ -21,6 +21,7 @@ void hook_fchdir(struct run *run, struct tracee *t);
 void hook_fcntl(struct run *run, struct tracee *t);
 void hook_groups(struct run *run, struct tracee *t);
 void hook_prctl(struct run *run, struct tracee *t);
+void hook_getdents(struct run *run, struct tracee *t);
 void hook_getcwd(struct run *run, struct tracee *t);
 void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);

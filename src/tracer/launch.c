@@ -222,6 +222,7 @@ int launch(struct run *run, char **argv)
 
 	if (pipe2(go, O_CLOEXEC))
 		return failed("pipe");
+	tree_begin(run);
 	pid = fork();
 	if (pid < 0)
 		return failed("fork");
@@ -229,6 +230,7 @@ int launch(struct run *run, char **argv)
 		close(go[1]);
 		child(run, argv, go[0]);
 	}
+	tree_begun(run);
 	close(go[0]);
 	err = seize(pid);
 	if (err) {

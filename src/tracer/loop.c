@@ -335,7 +335,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exit_stop(run, t);
 		return;
 	}
-	signal_restore(t);
+	signal_restore(run, t);
 	ptrace(t->state == T_FINISHING ? PTRACE_SYSCALL : PTRACE_CONT, t->pid,
 	       0, sig);
 }

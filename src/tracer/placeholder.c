@@ -111,7 +111,8 @@ static uint64_t flags_of(const struct tracee *t)
 		if (arg->kind == ARG_STRUCT_IN && arg->type == ST_open_how)
 			return how ? how->flags : O_RDWR;
 	}
-	return O_RDWR;
+	/* A pidfd is never inherited. */
+	return t->call->verdict == V_BY_PID ? O_RDWR | O_CLOEXEC : O_RDWR;
 }
 
 void placeholder_drop(struct run *run, struct tracee *t)
@@ -297,12 +298,12 @@ void signal_release(struct tracee *t)
 	}
 }
 
-void signal_restore(struct tracee *t)
+void signal_restore(struct run *run, struct tracee *t)
 {
 	siginfo_t info;
 
 	if (!t->nkept || ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info) ||
-	    info.si_code != SI_TKILL || info.si_pid != getpid())
+	    info.si_code != SI_TKILL || info.si_pid != (run->tree.own ? 0 : getpid()))
 		return;
 	for (unsigned int i = 0; i < t->nkept; i++) {
 		if (!t->kept[i].sent ||

@@ -35,35 +35,13 @@ struct part {
 	const char *rest;   /* after that, without the slash */
 };
 
-int proc_init(struct run *run)
-{
-	struct stat st;
-
-	run->proc.fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (run->proc.fd < 0 || fstat(run->proc.fd, &st))
-		return -errno;
-	run->proc.dev = st.st_dev;
-	return 0;
-}
-
-pid_t proc_number(struct run *run, struct tracee *t)
-{
-	(void)run;
-	return t->pid;
-}
-
-static struct tracee *find(struct run *run, pid_t number)
-{
-	return tracee_find(run, number);
-}
-
 int proc_read(const struct run *run, const char *path, struct buf *text)
 {
 	ssize_t n;
 	int err = 0;
 	int fd;
 
-	fd = openat(run->proc.fd, path, O_RDONLY | O_CLOEXEC);
+	fd = openat(run->tree.proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	do {
@@ -80,44 +58,23 @@ int proc_read(const struct run *run, const char *path, struct buf *text)
 	return err;
 }
 
-/* A dead child of the tree that nobody has waited for. */
-static bool is_zombie(struct run *run, pid_t number)
-{
-	struct buf text = { 0 };
-	bool zombie = false;
-	char name[32];
-	char *end;
-	int parent;
-
-	snprintf(name, sizeof(name), "%d/stat", number);
-	if (!proc_read(run, name, &text)) {
-		end = strrchr((char *)text.data, ')');
-		zombie = end && sscanf(end, ") Z %d", &parent) == 1 &&
-			 find(run, parent);
-	}
-	buf_free(&text);
-	return zombie;
-}
-
-bool proc_has(struct run *run, pid_t number)
-{
-	return find(run, number) || is_zombie(run, number);
-}
-
 bool proc_base(struct run *run, struct tracee *t, int fd, char *base)
 {
+	/* A /proc that is mounted nowhere does not say what it is. */
+	size_t head = run->tree.own ? strlen("/proc") : 0;
 	char name[64];
 	struct stat st;
 	ssize_t n;
 
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->pid, fd);
-	if (fd < 0 || stat(name, &st) || st.st_dev != run->proc.dev ||
+	if (fd < 0 || stat(name, &st) || st.st_dev != run->tree.dev ||
 	    !S_ISDIR(st.st_mode))
 		return false;
-	n = readlink(name, base, PATH_MAX - 1);
+	memcpy(base, "/proc", head);
+	n = readlink(name, base + head, PATH_MAX - 1 - head);
 	if (n < 0)
 		return false;
-	base[n] = 0;
+	base[head + (size_t)n] = 0;
 	return !strncmp(base, "/proc/", 6);
 }
 
@@ -175,14 +132,6 @@ static void other_names(char *name)
 	}
 }
 
-/* The number of t's process. */
-static pid_t own_number(struct run *run, struct tracee *t)
-{
-	struct tracee *leader = tracee_find(run, t->tgid);
-
-	return proc_number(run, leader ? leader : t);
-}
-
 static bool take_apart(struct run *run, struct tracee *t, const char *name,
 		       struct part *p)
 {
@@ -198,22 +147,22 @@ static bool take_apart(struct run *run, struct tracee *t, const char *name,
 	if (!strcmp(p->name, "thread-self"))
 		thread = t;
 	if (thread || !strcmp(p->name, "self"))
-		p->number = own_number(run, t);
-	else if (!p->number || !proc_has(run, p->number))
+		p->number = tree_group_number(run, t);
+	else if (!p->number || !tree_has(run, p->number))
 		return false;
-	p->who = find(run, p->number);
+	p->who = tree_find(run, p->number);
 	at = p->rest;
 	if (!thread && next_part(&at, p->name, sizeof(p->name)) &&
 	    !strcmp(p->name, "task") && next_part(&at, p->name, 16)) {
-		thread = find(run, to_number(p->name));
+		thread = tree_find(run, to_number(p->name));
 		if (thread)
 			p->rest = at;
 	}
 	if (thread) {
 		p->who = thread;
 		snprintf(p->dir, sizeof(p->dir), "%d/task/%d", p->number,
-			 proc_number(run, thread));
-		p->number = proc_number(run, thread);
+			 tree_number(run, thread));
+		p->number = tree_number(run, thread);
 	} else {
 		snprintf(p->dir, sizeof(p->dir), "%d", p->number);
 	}
@@ -247,7 +196,7 @@ static enum proc_side self_link(struct run *run, struct tracee *t,
 {
 	struct part p = { .who = t, .rest = "" };
 	char *link = arena_alloc(&t->arena, 64);
-	pid_t number = own_number(run, t);
+	pid_t number = tree_group_number(run, t);
 
 	if (!link)
 		return PROC_GONE;
@@ -255,7 +204,7 @@ static enum proc_side self_link(struct run *run, struct tracee *t,
 	if (!strcmp(name, "self"))
 		snprintf(link, 64, "%d", number);
 	else
-		snprintf(link, 64, "%d/task/%d", number, proc_number(run, t));
+		snprintf(link, 64, "%d/task/%d", number, tree_number(run, t));
 	return ours(t, &p, link);
 }
 
@@ -311,10 +260,12 @@ static enum proc_side below_root(struct tracee *t, const struct part *p,
 }
 
 /* A descriptor, which may stand for one of the server's. */
-static enum proc_side below_fd(struct tracee *t, const struct part *p,
-			       char *name, bool literal, bool follow)
+static enum proc_side below_fd(struct run *run, struct tracee *t,
+			       const struct part *p, char *name, bool literal,
+			       bool follow)
 {
 	const char *rest = p->rest;
+	char *link = NULL;
 	struct entry *e;
 	char number[16];
 	char base[32];
@@ -324,10 +275,15 @@ static enum proc_side below_fd(struct tracee *t, const struct part *p,
 	follow = follow || *rest;
 	e = p->who && p->who->files ? files_get(p->who->files, atoi(number)) :
 				      NULL;
+	if (!e && literal && follow && p->who && p->who->tgid == t->tgid)
+		return PROC_SELF;
+	if (!e && !follow && p->who) {
+		link = arena_alloc(&t->arena, PATH_MAX);
+		if (!link || !proc_base(run, p->who, atoi(number), link))
+			link = NULL;
+	}
 	if (!e)
-		return literal && follow && p->who && p->who->tgid == t->tgid ?
-			       PROC_SELF :
-			       ours(t, p, NULL);
+		return ours(t, p, link);
 	if (p->who->files == t->files) {
 		snprintf(base, sizeof(base), "/proc/self/fd/%d", e->handle);
 		if (e->remote->path && follow)
@@ -362,7 +318,7 @@ enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 	if (!strcmp(p.name, "root"))
 		return below_root(t, &p, name, follow || *p.rest);
 	if (!strcmp(p.name, "fd"))
-		return below_fd(t, &p, name, literal, follow);
+		return below_fd(run, t, &p, name, literal, follow);
 	if (!strcmp(p.name, "net"))
 		return there(t, "/proc/net", p.rest);
 	if (!strcmp(p.name, "mounts") && !*p.rest)
@@ -390,7 +346,8 @@ static int64_t open_file(struct run *run, struct tracee *t)
 	how.flags |= O_CLOEXEC | O_NOCTTY;
 	if (how.flags & O_PATH)
 		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	fd = syscall(SYS_openat2, run->proc.fd, place->path, &how, sizeof(how));
+	fd = syscall(SYS_openat2, run->tree.proc, place->path, &how,
+		     sizeof(how));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -421,7 +378,7 @@ static int our_args(struct run *run, struct tracee *t, uint64_t reg[CALL_ARGS])
 			if (!path)
 				return -ENOMEM;
 			snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s",
-				 run->proc.fd, t->place->path);
+				 run->tree.proc, t->place->path);
 			reg[i] = (uintptr_t)path;
 			break;
 		case ARG_OUT:
@@ -476,7 +433,7 @@ int proc_is_dir(struct run *run, struct tracee *t)
 {
 	struct stat st;
 
-	if (fstatat(run->proc.fd, t->place->path, &st, 0))
+	if (fstatat(run->tree.proc, t->place->path, &st, 0))
 		return -errno;
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }

@@ -15,11 +15,6 @@
 struct run;
 struct tracee;
 
-struct proc {
-	int fd;	   /* owned: /proc in which the tree has its numbers */
-	dev_t dev; /* of that /proc */
-};
-
 /* What a name means. */
 enum proc_side {
 	PROC_NONE,	/* nothing of the tree: the routes decide */
@@ -30,12 +25,6 @@ enum proc_side {
 	PROC_GONE,	/* there is no such thing */
 };
 
-/* Opens this machine's /proc; 0 or -errno. */
-int proc_init(struct run *run);
-/* The number that the program knows a thread by. */
-pid_t proc_number(struct run *run, struct tracee *t);
-/* Is number that of a process or thread of the tree? */
-bool proc_has(struct run *run, pid_t number);
 /*
  * The name, in base (PATH_MAX bytes), of a local descriptor that is a
  * directory of the tree's /proc. False when fd is something else.

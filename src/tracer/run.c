@@ -321,6 +321,19 @@ static int greet(struct run *run)
 	return 0;
 }
 
+/* How the server counts its processes. */
+static int ask_world(struct run *run, struct tracee *t)
+{
+	t->req = (struct req){ .call = call_by_name("rsc_world") };
+	t->req.val[0].num = 1;
+	t->req.val[0].len = sizeof(struct kernel_world);
+	if (ask_now(run, t))
+		return -EIO;
+	if (!t->req.ret && t->req.val[0].data)
+		tree_compare(run, (void *)t->req.val[0].data);
+	return 0;
+}
+
 /* The root's twin, its working directory. */
 static int root_context(struct run *run, const struct settings *set)
 {
@@ -347,6 +360,8 @@ static int root_context(struct run *run, const struct settings *set)
 	t->req = (struct req){ .call = call_by_name("umask") };
 	t->req.val[0].num = mask;
 	tell(run, t, &t->req);
+	if (tree_is_wanted(run) && ask_world(run, t))
+		return -EIO;
 	if (!run->selected[call_by_name("chdir")->id])
 		return 0;
 	try[0] = set->cwd ? set->cwd : here;
@@ -435,7 +450,7 @@ int run_main(int argc, char **argv)
 		log_err("--filter: %s", err);
 		return 125;
 	}
-	if (proc_init(&run)) {
+	if (tree_init(&run)) {
 		log_err("/proc cannot be opened: %s; mount it",
 			strerror(errno));
 		return 125;
@@ -462,6 +477,7 @@ int run_main(int argc, char **argv)
 		return 125;
 	loop(&run);
 	keeper_finish(&run);
+	tree_end(&run);
 	channel_close(&run.channel);
 	/* What came meanwhile was the program's. */
 	signal(SIGINT, SIG_IGN);

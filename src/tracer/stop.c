@@ -611,6 +611,9 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	case V_BY_FD:
 		by_fd(run, t);
 		return;
+	case V_BY_PID:
+		by_pid(run, t);
+		return;
 	case V_BY_PATH:
 		if (run->selected[t->call->id] || below_remote(t))
 			by_path(run, t);

@@ -51,6 +51,7 @@ int tracee_set_pid(struct run *run, struct tracee *t, pid_t pid)
 {
 	HASH_DELETE(by_pid, run->tracees, t);
 	t->pid = pid;
+	t->number = 0;
 	HASH_ADD(by_pid, run->tracees, pid, sizeof(t->pid), t);
 	return t->by_pid.tbl ? 0 : -ENOMEM;
 }

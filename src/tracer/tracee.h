@@ -35,6 +35,7 @@
 #include "tracer/print.h"
 #include "tracer/proc.h"
 #include "tracer/route.h"
+#include "tracer/tree.h"
 
 struct run;
 struct tracee;
@@ -68,7 +69,7 @@ typedef void (*then_fn)(struct run *run, struct tracee *t);
 
 /* Where a call goes that the tracer makes: below /proc of the tree. */
 struct proc_place {
-	const char *path;   /* below run->proc.fd, or on the wire */
+	const char *path;   /* below run->tree.proc, or on the wire */
 	const char *link;   /* what a link says, or NULL: what it says */
 	struct tracee *who; /* whose directory it is in; NULL: a dead one's */
 };
@@ -80,6 +81,7 @@ struct tracee {
 	struct tracee *ask_next;
 	pid_t pid; /* the thread's id */
 	pid_t tgid;
+	pid_t number;  /* tree_number(), or 0: to be found out */
 	uint32_t task; /* its name on the wire */
 	uint32_t seq;
 	enum state state;
@@ -174,7 +176,7 @@ struct run {
 	unsigned int outstanding; /* replies that will come */
 	unsigned int told;	  /* replies that may wait for nobody */
 	struct routes routes;
-	struct proc proc;
+	struct tree tree;
 	bool *selected;	     /* owned, by wire id */
 	struct stats *stats; /* owned, by wire id */
 	uint64_t stops;
@@ -248,6 +250,11 @@ void park_answer(struct run *run, struct tracee *t);
 /* A stop of a parked tracee: event and signal of its wait status. */
 void park_stop(struct run *run, struct tracee *t, int event, int sig);
 
+/* ---- pid.c ---- */
+
+/* Decides by the first PID of the call. */
+void by_pid(struct run *run, struct tracee *t);
+
 /* ---- placeholder.c: descriptors that stand for remote ones ---- */
 
 /* The number that tells the kernel to ask the tracer for a descriptor. */
@@ -289,7 +296,7 @@ bool signal_keep(struct tracee *t);
 /* Sends what was kept again. */
 void signal_release(struct tracee *t);
 /* At a signal stop: a kept signal gets its origin back. */
-void signal_restore(struct tracee *t);
+void signal_restore(struct run *run, struct tracee *t);
 
 /* ---- ready.c: poll, select, epoll ---- */
 

@@ -166,7 +166,7 @@ ours() {	# CMD...
 	cat "$T/note/count" >"$T/note/counts" &
 	counter=$!
 	timeout -k 5 "$LIMIT" env -i PATH="$PATH" HOME=/home/u LC_ALL=C TZ=UTC \
-		T="$T" "${SANITIZE[@]}" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
+		T="$T" "${SANITIZE[@]}" "${WRAP[@]}" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
 		"${OPTS[@]}" -- "$@"
 	status=$?
 	wait "$counter"
@@ -174,6 +174,7 @@ ours() {	# CMD...
 	return $status
 }
 OPTS=()
+WRAP=()		# a command that runs rsc
 EXTRA=()	# for every mode of same and reading
 
 # How often row NAME ran on the server in the last run, or in all.

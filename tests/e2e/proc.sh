@@ -1,5 +1,6 @@
 #!/bin/bash
-# /proc of the program's own processes; descriptors by name.
+# /proc of the program's own processes; descriptors by name; processes of both
+# machines by their numbers.
 . "$(dirname "$0")/lib.sh"
 worlds
 serve main
@@ -69,5 +70,137 @@ for name in "/proc/self/nothing", "/proc/self/fd/99", "/dev/fd/77":
 	except OSError as e:
 		print(name, e.errno)
 '
-ran openat readlinkat newfstatat
+
+# ---- processes of both sides by number ----
+
+# A process of the server, which its first process buries.
+sleeper() {
+	rm -f "/proc/$world/root/srv/w/.pid"
+	CWD=/ there setsid -f bash -c 'echo $$ >/srv/w/.pid; exec sleep 1000'
+	until pid=$(cat "/proc/$world/root/srv/w/.pid" 2>/dev/null) &&
+		[ -n "$pid" ]; do :; done
+}
+gone() {	# the sleeper dies: its killer may not have seen it yet
+	for _ in {1..100}; do
+		[ "$(alive)" = alive ] || break
+	done
+	alive
+}
+alive() {
+	there bash -c "kill -0 $pid 2>/dev/null && echo alive || echo dead"
+}
+
+fresh
+sleeper
+OPTS=(--all)
+lone() { sed -E 's/ +/ /g; s/^ //'; }	# columns apart
+check 'ps of the server, without the tree' \
+	"$(there ps -eo pid,ppid,user,ni,stat,args | grep -v -e ps -e rsc | lone)" \
+	"$(ours ps -eo pid,ppid,user,ni,stat,args | grep -v -e ps -e rsc | lone)"
+check 'ps shows itself' 1 "$(ours ps aux | grep -c 'ps aux$')"
+check 'ps shows the tree' 1 \
+	"$(ours bash -c 'sleep 77 & ps -eo args | grep -cx "sleep 77"; kill $!')"
+check 'pgrep' "$pid" "$(ours pgrep -x sleep)"
+check 'pidof, both sides' 2 "$(ours bash -c 'sleep 9 & pidof sleep | wc -w
+	kill $!')"
+check 'a number of the tree is not one of the server' "alive 0" \
+	"$(alive) $(there bash -c "kill -0 $(ours bash -c 'echo $$')" 2>&1 |
+		grep -vc 'No such process')"
+check 'top' 1 "$(ours top -bn1 | grep -c ' sleep$')"
+check 'comm, cmdline, status of a process of the server' \
+	"sleep sleep 1000 sleep" \
+	"$(ours bash -c "cat /proc/$pid/comm | tr '\n' ' '
+		tr '\0' ' ' </proc/$pid/cmdline
+		sed -n 's/Name:\t//p' /proc/$pid/status")"
+afresh() {
+	there bash -c "renice 0 $pid; chrt -o -p 0 $pid; taskset -cp 0-63 $pid
+		prlimit -p $pid --nofile=100:100" >/dev/null
+}
+for cmd in "renice -n 5 -p $pid" "chrt -p $pid" "taskset -cp 0 $pid" \
+	"chrt -b -p 0 $pid" "chrt -p $pid" "ionice -c 2 -n 5 -p $pid" \
+	"ionice -p $pid" "taskset -p $pid" "prlimit -p $pid --nofile=99:100" \
+	"prlimit -p $pid --nofile" "ps -o ni=,cls= $pid" "kill -0 $pid" \
+	'kill -0 1' "setsid -w kill -STOP $pid"; do
+	afresh
+	want=$(there bash -c "$cmd" 2>&1)
+	afresh
+	check "$cmd" "$want" \
+		"$(ours bash -c "$cmd" 2>&1)"
+done
+ours bash -c "renice -n 5 -p $pid; chrt -b -p 0 $pid; taskset -cp 0 $pid" \
+	>/dev/null
+check 'what was set is set there' '5 BATCH 0' \
+	"$(there bash -c "echo \$(ps -o ni= $pid; chrt -p $pid |
+		sed -n 's/.*SCHED_\(B.*\)/\1/p'; taskset -cp $pid |
+		sed 's/.*: //')")"
+check 'stopped' T "$(there ps -o stat= "$pid" | cut -c 1)"
+check 'kill -9 -1 is for the tree' 'alive' \
+	"$(ours bash -c 'sleep 99 & kill -9 -1; wait' 2>/dev/null; alive)"
+check 'a group of the server' dead "$(ours bash -c \
+	"kill -CONT $pid; kill -TERM -- -\$(ps -o pgid= $pid | tr -d ' ')"
+	gone)"
+sleeper
+check 'python: pidfd, getpgid, sched, priority' "pidfd 0 0 0
+gone" "$(ours python3 -c "
+import os, signal
+pid = $pid
+fd = os.pidfd_open(pid)
+print('pidfd', os.get_inheritable(fd) + 0, os.sched_getscheduler(pid),
+	os.getpriority(os.PRIO_PROCESS, pid))
+assert os.getpgid(pid) > 0 and os.getsid(pid) >= 0
+assert os.sched_getaffinity(pid) == os.sched_getaffinity(0)
+signal.pidfd_send_signal(fd, signal.SIGKILL)
+while os.path.exists(f'/proc/{pid}'):
+	pass
+try:
+	os.kill(pid, 0)
+except ProcessLookupError:
+	print('gone')
+" 2>&1)"
+check 'renice, killall, pidof of the tree' '3 143 0' "$(ours bash -c '
+	sleep 30 & renice -n 3 -p $! >/dev/null
+	n=$(ps -o ni= -p $!); killall sleep; wait $!; echo $n $? $(pgrep -cx sleep)')"
+check 'the tree in the listing' 'yes no' "$(ours python3 -c '
+import os
+names = os.listdir("/proc")
+print("yes" if str(os.getpid()) in names else "no",
+	"yes" if len(names) != len(set(names)) else "no")')"
+check 'orphans are buried' 0 "$(ours bash -c '
+	(perl -e "\$0 = q(orphan)" & exec sleep 0.2) & wait
+	echo $(ps -eo comm= | grep -c orphan)')"
+check 'the server refuses its own processes' "$(printf 'kill: %s\n' \
+	"(SERVER) - Operation not permitted")" "$(ours bash -c \
+	"exec 2>&1; kill $(there pgrep -o -x rsc)" |
+		sed -E 's/.*(kill: )\([0-9]+\)/\1(SERVER)/')"
+
+# ---- without a namespace: what both sides have is refused ----
+
+WRAP=(setpriv --bounding-set -sys_admin)
+rm -f "/proc/$world/root/srv/w/"{mine,go}
+mkfifo "/proc/$world/root/srv/w/"{mine,go}
+check 'without a namespace, pids of the tree' '0 0' "$(ours bash -c '
+	kill -0 $$; a=$?; sleep 30 & kill $!; echo $a $?')"
+ours bash -c 'sleep 1000 & echo $! >mine; read -r _ <go
+	kill $!; echo $? | tee mine; read -r _ <go; kill $!; echo $?' \
+	>"$T/note/out" 2>"$T/note/err" &
+run=$!
+read -r both <"/proc/$world/root/srv/w/mine"
+there bash -c "echo $((both - 1)) >/proc/sys/kernel/ns_last_pid
+	sleep 1000 & echo >/srv/w/go; read -r _ </srv/w/mine
+	kill -0 $both && kill \$!; wait; echo >/srv/w/go"
+wait "$run"
+check 'a number that both have' '1 0' "$(echo $(<"$T/note/out"))"
+check 'is named' \
+	"rsc: kill: process $both is there on both machines: EPERM; run rsc where it may make a pid namespace" \
+	"$(grep '^rsc' "$T/note/err")"
+check 'without a namespace, kill -1 is for the tree' '143
+here' "$(
+	sleep 1000 & here=$!
+	ours bash -c 'sleep 99 & kill -TERM -1; wait $!; echo $?'
+	kill $here && echo here)"
+WRAP=()
+
+ran openat readlinkat newfstatat kill getpriority sched_getscheduler \
+	sched_setaffinity sched_getaffinity prlimit64 ioprio_get ioprio_set \
+	pidfd_open pidfd_send_signal getpgid getsid setpriority
 finish

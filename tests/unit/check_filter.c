@@ -384,8 +384,10 @@ static uint32_t expected(long nr)
 
 	if (!call || call->verdict == V_REFUSED)
 		return SECCOMP_RET_TRACE;
-	/* Made here, but where a process may run is looked after. */
 	if (call->verdict == V_LOCAL)
+		return SECCOMP_RET_ALLOW;
+	/* On the caller itself; where that may run is looked after. */
+	if (call->verdict == V_BY_PID)
 		return strncmp(call->name, "sched_set", 9) &&
 				       strcmp(call->name, "sched_getaffinity") ?
 			       SECCOMP_RET_ALLOW :
@@ -456,6 +458,25 @@ START_TEST(working_directory)
 		ck_assert_uint_eq(decide_fd("openat", 0, cwd[i]),
 				  SECCOMP_RET_TRACE);
 	}
+}
+END_TEST
+
+START_TEST(processes)
+{
+	static const char *const calls[] = { "kill", "tgkill", "sched_getparam",
+					     "prlimit64", "pidfd_open" };
+
+	compile("all", false);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		ck_assert_uint_eq(decide_fd(calls[i], 0, 7), SECCOMP_RET_TRACE);
+		ck_assert_uint_eq(decide_fd(calls[i], 0, 0), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(decide_fd(calls[i], 0, UINT32_MAX),
+				  SECCOMP_RET_TRACE);
+	}
+	ck_assert_uint_eq(decide_fd("getpriority", 1, 7), SECCOMP_RET_TRACE);
+	ck_assert_uint_eq(decide_fd("getpriority", 0, 7), SECCOMP_RET_ALLOW);
+	compile("%file,%desc", false);
+	ck_assert_uint_eq(decide_fd("kill", 0, 7), SECCOMP_RET_ALLOW);
 }
 END_TEST
 
@@ -556,6 +577,7 @@ int main(void)
 	tcase_add_loop_test(bpf, other_abis, 0,
 			    (int)(sizeof(specs) / sizeof(*specs)));
 	tcase_add_test(bpf, working_directory);
+	tcase_add_test(bpf, processes);
 	tcase_add_test(bpf, local_forms);
 	tcase_add_test(bpf, high_descriptors);
 	suite_add_tcase(suite, bpf);
