@@ -18,7 +18,7 @@ served() {
 		{ nr = machine == "aarch64" ? $5 : $4
 		  other = machine == "aarch64" ? $4 : $5 }
 		$2 !~ /^[0-9]+$/ || (nr == "-" && other != "-") { next }
-		$6 ~ /^(remote|by_fd|by_path)$/ || $8 ~ /runs its part/ {
+		$6 ~ /^(remote|by_fd|by_path|by_pid)$/ || $8 ~ /runs its part/ {
 			gsub("`", "", $3); print $3 }'
 }
 

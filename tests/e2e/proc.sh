@@ -2,6 +2,7 @@
 # /proc of the program's own processes; descriptors by name; processes of both
 # machines by their numbers.
 . "$(dirname "$0")/lib.sh"
+build pids
 worlds
 serve main
 prepare '
@@ -134,6 +135,14 @@ check 'what was set is set there' '5 BATCH 0' \
 		sed -n 's/.*SCHED_\(B.*\)/\1/p'; taskset -cp $pid |
 		sed 's/.*: //')")"
 check 'stopped' T "$(there ps -o stat= "$pid" | cut -c 1)"
+there "$T/bin/pids" "$pid" >"$T/note/want.out"
+ours "$T/bin/pids" "$pid" >"$T/note/got.out"
+check_file 'each call that takes a pid' "$T/note/want.out" "$T/note/got.out"
+check 'what fails' 5 "$(grep -c ': -1' "$T/note/want.out")"
+ours "$T/bin/pids" 99999 | grep -v '^[0-9]\|mask\|limit ' >"$T/note/got.out"
+check 'nobody' 'ESRCH' \
+	"$(awk '$2 == -1 || $3 == -1 { print $NF }' "$T/note/got.out" |
+		sort | uniq -c | sort -nr | awk 'NR == 1 { print $2 }')"
 check 'kill -9 -1 is for the tree' 'alive' \
 	"$(ours bash -c 'sleep 99 & kill -9 -1; wait' 2>/dev/null; alive)"
 check 'a group of the server' dead "$(ours bash -c \
@@ -200,7 +209,10 @@ here' "$(
 	kill $here && echo here)"
 WRAP=()
 
-ran openat readlinkat newfstatat kill getpriority sched_getscheduler \
+ran openat readlinkat newfstatat kill tkill tgkill rt_sigqueueinfo \
+	rt_tgsigqueueinfo getpriority sched_getscheduler sched_setscheduler \
+	sched_setparam sched_getparam sched_setattr sched_getattr \
+	sched_rr_get_interval rsc_world \
 	sched_setaffinity sched_getaffinity prlimit64 ioprio_get ioprio_set \
 	pidfd_open pidfd_send_signal getpgid getsid setpriority
 finish
