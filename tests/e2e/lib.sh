@@ -177,6 +177,19 @@ OPTS=()
 WRAP=()		# a command that runs rsc
 EXTRA=()	# for every mode of same and reading
 
+# The number that a process under rsc, which knows itself as N, has here.
+here_pid() {	# N
+	local file dir
+
+	# Others on this machine may have the same number in a tree of theirs.
+	for file in $(grep -lP "^NSpid:\t.*\t$1\$" /proc/[0-9]*/status \
+			2>/dev/null); do
+		dir=${file%/status}
+		[ "$(readlink "$dir/ns/mnt")" != \
+			"$(readlink /proc/self/ns/mnt)" ] || echo "${dir##*/}"
+	done
+}
+
 # How often row NAME ran on the server in the last run, or in all.
 count() {	# NAME [FILE]
 	awk -v n="$1" '$1 == n { s += $2 } END { print s + 0 }' \

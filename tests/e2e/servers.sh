@@ -157,7 +157,7 @@ ask_there 'our nginx: a large file' "$big" bash -c \
 	'curl -sS http://127.0.0.1:8081/big | sha256sum'
 ask_there 'our nginx: by a path' 'from there' \
 	curl -sS --unix-socket "$TREE/nginx.sock" http://x/x
-kill -QUIT "$(there cat log/nginx.pid)"
+kill -QUIT "$(here_pid "$(there cat log/nginx.pid)")"
 wait $nginx
 check 'our nginx ends' 0 $?
 
