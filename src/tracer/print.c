@@ -206,9 +206,12 @@ static void put_result(struct buf *out, const struct trace *trace,
 			put(out, "? errno %d", (int)-ret);
 		return;
 	}
-	put(out, "%" PRId64, ret);
+	if (t->call && !strcmp(t->call->name, "umask"))
+		put(out, "%#03" PRIo64, (uint64_t)ret);
+	else if (!t->call || t->call->ret != RET_FLAGS)
+		put(out, "%" PRId64, ret);
 	if (t->call && t->call->ret == RET_FLAGS) {
-		put(out, " (flags ");
+		put(out, "%#" PRIx64 " (flags ", (uint64_t)ret);
 		put_open_flags(out, (uint64_t)ret);
 		put(out, ")");
 	}

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "call/flags.h"
 #include "tracer/memory.h"
 #include "tracer/print.h"
 #include "tracer/tracee.h"
@@ -89,11 +90,10 @@ struct bit {
 	}
 
 static const struct bit open_bits[] = {
-	BIT(O_CREAT),	  BIT(O_EXCL),	   BIT(O_NOCTTY),      BIT(O_TRUNC),
-	BIT(O_APPEND),	  BIT(O_NONBLOCK), BIT(O_SYNC),	       BIT(O_DSYNC),
-	BIT(O_ASYNC),	  BIT(O_DIRECT),   BIT(__O_LARGEFILE), BIT(O_TMPFILE),
-	BIT(O_DIRECTORY), BIT(O_NOFOLLOW), BIT(O_NOATIME),     BIT(O_CLOEXEC),
-	BIT(O_PATH),
+	BIT(O_CREAT),	 BIT(O_EXCL),	  BIT(O_NOCTTY),  BIT(O_TRUNC),
+	BIT(O_APPEND),	 BIT(O_NONBLOCK), BIT(O_SYNC),	  BIT(O_DSYNC),
+	BIT(O_ASYNC),	 BIT(O_DIRECT),	  BIT(O_TMPFILE), BIT(O_DIRECTORY),
+	BIT(O_NOFOLLOW), BIT(O_NOATIME),  BIT(O_CLOEXEC), BIT(O_PATH),
 };
 
 static const struct bit at_bits[] = {
@@ -138,9 +138,7 @@ static void put_bits(struct buf *out, const struct bit *bits, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (!bits[i].bit || (value & bits[i].bit) != bits[i].bit)
 			continue;
-		/* glibc's own name of what is O_LARGEFILE to the kernel. */
-		put(out, "%s%s", sep,
-		    bits[i].name + (bits[i].name[0] == '_' ? 2 : 0));
+		put(out, "%s%s", sep, bits[i].name);
 		value &= ~bits[i].bit;
 		sep = "|";
 	}
@@ -152,12 +150,15 @@ void put_open_flags(struct buf *out, uint64_t flags)
 {
 	static const char *const modes[] = { "O_RDONLY", "O_WRONLY", "O_RDWR",
 					     "O_ACCMODE" };
+	/* Its bit, which glibc says is 0. */
+	uint64_t large = flags_from_wire(FL_OPEN, 0100000);
 
 	/* The lower half counts: open(2) takes an int. */
 	flags = (uint32_t)flags;
-	put(out, "%s", modes[flags & O_ACCMODE]);
-	put_bits(out, open_bits, ARRAY_SIZE(open_bits), flags & ~O_ACCMODE,
-		 "|");
+	put(out, "%s%s", modes[flags & O_ACCMODE],
+	    flags & large ? "|O_LARGEFILE" : "");
+	put_bits(out, open_bits, ARRAY_SIZE(open_bits),
+		 flags & ~(O_ACCMODE | large), "|");
 }
 
 static void put_flags(struct buf *out, const struct arg *arg, uint64_t value)
@@ -192,12 +193,12 @@ static void put_uint(struct buf *out, const struct arg *arg, uint64_t value)
 	}
 }
 
+static const char *const whence[] = { "SEEK_SET", "SEEK_CUR", "SEEK_END",
+				      "SEEK_DATA", "SEEK_HOLE" };
+static const char *const lock_types[] = { "F_RDLCK", "F_WRLCK", "F_UNLCK" };
+
 static void put_int(struct buf *out, const struct arg *arg, int32_t value)
 {
-	static const char *const whence[] = { "SEEK_SET", "SEEK_CUR",
-					      "SEEK_END", "SEEK_DATA",
-					      "SEEK_HOLE" };
-
 	if (arg->type == IN_WHENCE && value >= 0 &&
 	    (size_t)value < ARRAY_SIZE(whence))
 		put(out, "%s", whence[value]);
@@ -295,6 +296,35 @@ static void put_field(struct buf *out, const struct trace *trace,
 		put(out, "%" PRId64, (int64_t)value);
 }
 
+/* Fields that are one of a few values. */
+static const struct {
+	const char *field;
+	const char *const *names;
+	size_t n;
+} enums[] = {
+	{ "l_type", lock_types, ARRAY_SIZE(lock_types) },
+	{ "l_whence", whence, ARRAY_SIZE(whence) },
+};
+
+/* False when the field has no such names, or its value none. */
+static bool put_enum(struct buf *out, const struct field *f, const char *name,
+		     size_t len, const uint8_t *data)
+{
+	uint64_t value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(enums); i++) {
+		if (strlen(enums[i].field) != len ||
+		    strncmp(enums[i].field, name, len))
+			continue;
+		value = field_value(f, data);
+		if (value >= enums[i].n)
+			return false;
+		put(out, "%s", enums[i].names[value]);
+		return true;
+	}
+	return false;
+}
+
 /* mode, st_mode, stx_mode */
 static bool is_mode(const char *name, size_t len)
 {
@@ -302,13 +332,36 @@ static bool is_mode(const char *name, size_t len)
 	       (len == 4 || name[len - 5] == '_');
 }
 
+/*
+ * What stands before a field; its name, without the element of an array of
+ * structures that it lies in, remains in *name and *len. *in: that element,
+ * or 0.
+ */
+static void put_before(struct buf *out, const char **name, size_t *len,
+		       bool first, char *in)
+{
+	const char *dot = memchr(*name, '.', *len);
+
+	if (!dot || dot[-1] != ']') {
+		put(out, first ? "{" : ", ");
+		return;
+	}
+	put(out, first ? "[{" : dot[-2] == *in ? ", " : "}, {");
+	*in = dot[-2];
+	*len -= (size_t)(dot + 1 - *name);
+	*name = dot + 1;
+}
+
+/* given: by the program, so what only the kernel fills in says nothing. */
 static void put_struct(struct buf *out, const struct trace *trace,
-		       unsigned int type, const struct value *v)
+		       unsigned int type, bool given, const struct value *v)
 {
 	const struct struct_info *info = &struct_table[type];
+	unsigned int nfields = info->nfields;
 	const char *text = field_texts[type];
 	unsigned int shown = 0;
 	const char *name;
+	char in = 0;
 	size_t len;
 
 	if (v->len < info->size) {
@@ -321,16 +374,20 @@ static void put_struct(struct buf *out, const struct trace *trace,
 		put(out, "]");
 		return;
 	}
-	put(out, "{");
-	for (unsigned int i = 0; i < info->nfields; i++) {
+	/* l_pid, the last one */
+	nfields -= type == ST_flock && given;
+	for (unsigned int i = 0; i < nfields; i++) {
+		const struct field *f = &info->field[i];
+
 		name = next_name(&text, &len);
 		if (!name || !is_shown(type, name, len, shown))
 			continue;
-		put(out, "%s%.*s=", shown++ ? ", " : "", (int)len, name);
-		put_field(out, trace, &info->field[i], is_mode(name, len),
-			  v->data);
+		put_before(out, &name, &len, !shown++, &in);
+		put(out, "%.*s=", (int)len, name);
+		if (!put_enum(out, f, name, len, v->data))
+			put_field(out, trace, f, is_mode(name, len), v->data);
 	}
-	put(out, "%s}", shown < info->nfields ? ", ..." : "");
+	put(out, "%s}%s", shown < nfields ? ", ..." : "", in ? "]" : "");
 }
 
 /* ---- arguments ---- */
@@ -421,7 +478,8 @@ static void put_arg(struct buf *out, const struct trace *trace,
 	case ARG_STRUCT_OUT:
 	case ARG_STRUCT_INOUT:
 		if (v->data && t->arg[i])
-			put_struct(out, trace, arg->type, v);
+			put_struct(out, trace, arg->type,
+				   arg->kind == ARG_STRUCT_IN, v);
 		else
 			put_address(out, t->arg[i]);
 		return;
@@ -431,6 +489,36 @@ static void put_arg(struct buf *out, const struct trace *trace,
 		put_address(out, t->arg[i]);
 		return;
 	}
+}
+
+/* Commands of fcntl(2) that have no row: they are not forwarded. */
+static const struct bit commands[] = {
+	BIT(F_DUPFD),  BIT(F_DUPFD_CLOEXEC), BIT(F_GETFD),    BIT(F_SETFD),
+	BIT(F_GETOWN), BIT(F_SETOWN),	     BIT(F_GETSIG),   BIT(F_SETSIG),
+	BIT(F_NOTIFY), BIT(F_GETLEASE),	     BIT(F_SETLEASE),
+};
+
+/*
+ * True when i is an argument of fcntl or ioctl and the call has no row for
+ * its request, so that nothing is known of it.
+ */
+static bool put_unknown(struct buf *out, const struct tracee *t, unsigned int i)
+{
+	bool is_fcntl = !strcmp(t->call->name, "fcntl");
+	const char *name = NULL;
+
+	if (!i || (!is_fcntl && strcmp(t->call->name, "ioctl")))
+		return false;
+	for (size_t k = 0; is_fcntl && k < ARRAY_SIZE(commands); k++)
+		if (commands[k].bit == (uint32_t)t->arg[1])
+			name = commands[k].name;
+	if (name && i == 1)
+		put(out, "%s", name);
+	else if (name)
+		put(out, "%d", (int32_t)t->arg[i]);
+	else
+		put(out, "%#" PRIx64, i == 1 ? (uint32_t)t->arg[1] : t->arg[i]);
+	return true;
 }
 
 /* open(2)'s mode means something only when a file is made. */
@@ -453,7 +541,7 @@ void put_args(struct buf *out, const struct trace *trace, struct tracee *t)
 			put(out, ", ");
 		if (t->call->of && i == call_request_arg(t->call))
 			put(out, "%s", t->call->name);
-		else
+		else if (!put_unknown(out, t, i))
 			put_arg(out, trace, t, i);
 	}
 }

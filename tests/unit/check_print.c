@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "call/flags.h"
 #include "call/types.h"
 #include "tracer/print.h"
 #include "tracer/select.h"
@@ -229,7 +230,11 @@ static const struct {
 	{ "flock", { 3, 2 | 4 }, "flock(3, LOCK_EX|LOCK_NB)" },
 	{ "fchmod", { 3, 04755 }, "fchmod(3, 04755)" },
 	{ "mkdirat", { 3, 0, 0 }, "mkdirat(3, NULL, 000)" },
-	{ "umask", { 022 }, "umask(022)" },
+	{ "fcntl", { 3, F_DUPFD_CLOEXEC, 10 }, "fcntl(3, F_DUPFD_CLOEXEC, 10)" },
+	{ "fcntl", { 3, F_SETOWN, -7 }, "fcntl(3, F_SETOWN, -7)" },
+	{ "fcntl", { 3, 4711, 255 }, "fcntl(3, 0x1267, 0xff)" },
+	{ "ioctl", { 3, 0x12345678, 255 }, "ioctl(3, 0x12345678, 0xff)" },
+	{ "ioctl", { 3, F_DUPFD, 0 }, "ioctl(3, 0, 0)" },
 	{ "fchown", { 3, -1, 1000 }, "fchown(3, -1, 1000)" },
 	{ "TIOCGWINSZ", { 3, 0x5413, 0x1000 }, "ioctl(3, TIOCGWINSZ, 0x1000)" },
 	{ "F_SETFL",
@@ -255,6 +260,11 @@ START_TEST(structures)
 	struct kernel_utsname name = { .sysname = "Linux",
 				       .nodename = "b\"ox",
 				       .machine = "m" };
+	struct kernel_timespec2 times = { .time = { { 1, 2 }, { -3, 4 } } };
+	struct flock lock = { .l_type = F_WRLCK,
+			      .l_whence = SEEK_END,
+			      .l_len = 9,
+			      .l_pid = 5 };
 	uint32_t id = 4000000000u;
 	struct kernel_open_how how = { .flags = O_RDWR | O_CLOEXEC };
 
@@ -275,6 +285,19 @@ START_TEST(structures)
 	call("getresuid", 3, 0x1000L, 0x2000L, 0L);
 	data(0, &id, sizeof(id));
 	line(0, "getresuid([4000000000], 0x2000, NULL) = 0 <remote>\n");
+	call("utimensat", 4, 3L, 0L, 0x1000L, 0L);
+	data(2, &times, sizeof(times));
+	line(0, "utimensat(3, NULL, [{tv_sec=1, tv_nsec=2}, {tv_sec=-3, "
+		"tv_nsec=4}], 0) = 0 <remote>\n");
+	call("F_SETLK", 3, 3L, (long)F_SETLK, 0x1000L);
+	data(2, &lock, sizeof(lock));
+	line(0, "fcntl(3, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_END, "
+		"l_start=0, l_len=9}) = 0 <remote>\n");
+	lock.l_type = 77;
+	call("F_GETLK", 3, 3L, (long)F_GETLK, 0x1000L);
+	data(2, &lock, sizeof(lock));
+	line(0, "fcntl(3, F_GETLK, {l_type=77, l_whence=SEEK_END, "
+		"l_start=0, l_len=9, l_pid=5}) = 0 <remote>\n");
 	call("openat2", 4, 3L, 0L, 0x1000L, 24L);
 	if (t->call->arg[2].kind == ARG_STRUCT_IN) {
 		data(2, &how, sizeof(how));
@@ -311,8 +334,16 @@ END_TEST
 START_TEST(results)
 {
 	call("F_GETFL", 2, 3L, (long)F_GETFL);
-	line(O_RDWR | O_APPEND, "fcntl(3, F_GETFL) = 1026 (flags "
+	line(O_RDWR | O_APPEND, "fcntl(3, F_GETFL) = 0x402 (flags "
 				"O_RDWR|O_APPEND) <remote>\n");
+	line((int64_t)flags_from_wire(FL_OPEN, 0100000),
+	     ARCH_HAS_LEGACY ? "fcntl(3, F_GETFL) = 0x8000 (flags "
+			       "O_RDONLY|O_LARGEFILE) <remote>\n" :
+			       "fcntl(3, F_GETFL) = 0x20000 (flags "
+			       "O_RDONLY|O_LARGEFILE) <remote>\n");
+	call("umask", 1, 022L);
+	line(07, "umask(022) = 007 <remote>\n");
+	line(0, "umask(022) = 000 <remote>\n");
 	call("dup", 1, 3L);
 	t->req.seq = 0;
 	line(4, "dup(3) = 4 <local>\n");
