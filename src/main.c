@@ -22,10 +22,16 @@ int main(int argc, char **argv)
 {
 	size_t n = sizeof(commands) / sizeof(*commands);
 	bool help = argc > 1 && !strcmp(argv[1], "--help");
+	char name[32];
 
-	for (size_t i = 0; argc > 1 && i < n; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].main(argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && i < n; i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		/* getopt(3) names it in its messages. */
+		snprintf(name, sizeof(name), "rsc %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].main(argc - 1, argv + 1);
+	}
 	fputs("usage: rsc COMMAND ...\n", help ? stdout : stderr);
 	for (size_t i = 0; i < n; i++)
 		fprintf(help ? stdout : stderr, "  %-10s %s\n",

@@ -1,17 +1,26 @@
 /* `rsc explain`: which rule decides where a path is. */
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "tracer/route.h"
 
 static const char usage[] =
 	"usage: rsc explain [OPTION]... /PATH\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
 	"  --map 'FROM=>TO', --rules FILE\n"
-	"                      the rules of rsc run; first match wins\n"
+	"                      the rules of rsc run, as $RSC_RULES is;\n"
+	"                      first match wins\n"
 	"  --help              this text\n";
+
+enum { OPT_HELP = RULES_OPTION + 1 };
+
+static const struct option options[] = {
+	RULES_OPTIONS,
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
 
 int explain_main(int argc, char **argv)
 {
@@ -19,32 +28,30 @@ int explain_main(int argc, char **argv)
 	const struct route *rule;
 	char path[PATH_MAX];
 	char mapped[PATH_MAX];
-	unsigned int line;
 	enum side side;
-	int i = 1;
+	int index;
+	int opt;
 
-	for (; i + 2 < argc && !strncmp(argv[i], "--", 2); i += 2) {
-		const char *word = argv[i] + 2;
-		int err;
-
-		err = !strcmp(word, "rules") ?
-			      routes_read(&routes, argv[i + 1], &line) :
-			      routes_add(&routes, word, argv[i + 1]);
-		if (err) {
-			log_err("%s %s: %s", argv[i], argv[i + 1],
-				strerror(-err));
+	while ((opt = getopt_long(argc, argv, "+", options, &index)) != -1) {
+		switch (opt) {
+		case RULES_OPTION:
+			if (rules_option(&routes, options[index].name, optarg))
+				return 125;
+			break;
+		case OPT_HELP:
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
 			return 125;
 		}
 	}
-	if (i + 1 == argc && !strcmp(argv[i], "--help")) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (i + 1 != argc || argv[i][0] != '/') {
+	if (optind + 1 != argc || argv[optind][0] != '/') {
 		fputs(usage, stderr);
 		return 125;
 	}
-	if (routes_add_builtin(&routes) || routes_normalise("/", argv[i], path))
+	if (rules_environment(&routes) || routes_add_builtin(&routes) ||
+	    routes_normalise("/", argv[optind], path))
 		return 125;
 	side = routes_side(&routes, path, mapped, &rule);
 	printf("%s: %s", path, side_name(side));

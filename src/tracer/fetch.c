@@ -334,11 +334,13 @@ int64_t store(struct tracee *t)
 		default:
 			continue;
 		}
-		if (n < 0)
+		if (n < 0) {
 			ret = n;
-		else if (t->call->ret == RET_LEN && n < ret)
+			v->data = NULL; /* it did not arrive */
+		} else if (t->call->ret == RET_LEN && n < ret) {
 			/* A descriptor's bytes go as far as the buffer. */
 			ret = t->call->verdict == V_BY_FD ? n : -EFAULT;
+		}
 	}
 	return ret;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,16 +142,14 @@ static int read_line(struct routes *routes, char *text, size_t len)
 	return routes_add(routes, text, pattern);
 }
 
-int routes_read(struct routes *routes, const char *file, unsigned int *line)
+static int read_lines(struct routes *routes, FILE *f, unsigned int *line)
 {
 	char *text = NULL;
 	size_t size = 0;
 	ssize_t len;
 	int err = 0;
-	FILE *f;
 
 	*line = 0;
-	f = fopen(file, "re");
 	if (!f)
 		return -errno;
 	while (!err && (len = getline(&text, &size, f)) >= 0) {
@@ -162,6 +161,19 @@ int routes_read(struct routes *routes, const char *file, unsigned int *line)
 	free(text);
 	fclose(f);
 	return err;
+}
+
+int routes_read(struct routes *routes, const char *file, unsigned int *line)
+{
+	return read_lines(routes, fopen(file, "re"), line);
+}
+
+int routes_read_text(struct routes *routes, const char *text,
+		     unsigned int *line)
+{
+	void *data = (void *)(uintptr_t)text;
+
+	return read_lines(routes, fmemopen(data, strlen(text), "r"), line);
 }
 
 /* How much of path a pattern ending in a double star covers, or 0. */

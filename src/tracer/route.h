@@ -37,6 +37,9 @@ int routes_add(struct routes *routes, const char *word, const char *pattern);
 int routes_add_builtin(struct routes *routes);
 /* Reads a file of "word pattern" lines, # comments. 0 or -errno; *line. */
 int routes_read(struct routes *routes, const char *file, unsigned int *line);
+/* The same of a text that is not empty. */
+int routes_read_text(struct routes *routes, const char *text,
+		     unsigned int *line);
 /*
  * The side of an absolute, normalised path; *rule is what decided (NULL: the
  * default, remote). mapped (PATH_MAX bytes, may be NULL) gets the server's
@@ -55,6 +58,23 @@ bool routes_shown(const struct routes *routes, const char *path);
 int routes_normalise(const char *base, const char *path, char *out);
 void routes_free(struct routes *routes);
 const char *side_name(enum side side);
+
+/* ---- rules.c: rules that the user gives ---- */
+
+/* Options with rules, for getopt_long(3). */
+#define RULES_OPTION 0x100
+#define RULES_OPTIONS                                                          \
+	{ "local", required_argument, NULL, RULES_OPTION },                    \
+	{ "remote", required_argument, NULL, RULES_OPTION },                   \
+	{ "deny", required_argument, NULL, RULES_OPTION },                     \
+	{ "missing", required_argument, NULL, RULES_OPTION },                  \
+	{ "map", required_argument, NULL, RULES_OPTION },                      \
+	{ "rules", required_argument, NULL, RULES_OPTION }
+
+/* One of them was given. 0, or -errno with a line on stderr. */
+int rules_option(struct routes *routes, const char *name, const char *arg);
+/* Adds the rules of $RSC_RULES. 0, or -errno with a line on stderr. */
+int rules_environment(struct routes *routes);
 
 /* `rsc explain PATH`: which rule decides, and why. */
 int explain_main(int argc, char **argv);

@@ -29,7 +29,8 @@ static const char usage[] =
 	"  --all               every call that can be forwarded\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
 	"  --map 'FROM=>TO', --rules FILE\n"
-	"                      on which side a path is; first match wins\n"
+	"                      on which side a path is; first match wins, those of\n"
+	"                      $RSC_RULES come last\n"
 	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
 	"                      ones run at full speed; lowest: as usual (default)\n"
 	"  --coherence MODE    shared writable mappings of files that others on the\n"
@@ -46,11 +47,9 @@ static const char usage[] =
 	"  --help              this text\n";
 
 enum {
-	OPT_SERVER = 256,
+	OPT_SERVER = RULES_OPTION + 1,
 	OPT_FILTER,
 	OPT_ALL,
-	OPT_RULE,
-	OPT_RULES,
 	OPT_CWD,
 	OPT_JSON,
 	OPT_FDS,
@@ -62,12 +61,7 @@ static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
 	{ "filter", required_argument, NULL, OPT_FILTER },
 	{ "all", no_argument, NULL, OPT_ALL },
-	{ "local", required_argument, NULL, OPT_RULE },
-	{ "remote", required_argument, NULL, OPT_RULE },
-	{ "deny", required_argument, NULL, OPT_RULE },
-	{ "missing", required_argument, NULL, OPT_RULE },
-	{ "map", required_argument, NULL, OPT_RULE },
-	{ "rules", required_argument, NULL, OPT_RULES },
+	RULES_OPTIONS,
 	{ "cwd", required_argument, NULL, OPT_CWD },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fds", required_argument, NULL, OPT_FDS },
@@ -81,20 +75,6 @@ struct settings {
 	const char *filter;
 	const char *cwd;
 };
-
-static int rules_file(struct run *run, const char *file)
-{
-	unsigned int line = 0;
-	int err;
-
-	err = routes_read(&run->routes, file, &line);
-	if (err == -EINVAL)
-		log_err("%s:%u: not a rule (local, remote, deny, missing or map, then an absolute path)",
-			file, line);
-	else if (err)
-		log_err("%s: %s", file, strerror(-err));
-	return err;
-}
 
 /* -s */
 static int parse_len(struct trace *trace, const char *text)
@@ -177,16 +157,9 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		case OPT_ALL:
 			set->filter = "all";
 			break;
-		case OPT_RULE:
-			if (routes_add(&run->routes, options[index].name,
-				       optarg)) {
-				log_err("--%s %s: not an absolute path",
-					options[index].name, optarg);
-				return -1;
-			}
-			break;
-		case OPT_RULES:
-			if (rules_file(run, optarg))
+		case RULES_OPTION:
+			if (rules_option(&run->routes, options[index].name,
+					 optarg))
 				return -1;
 			break;
 		case OPT_CWD:
@@ -410,21 +383,34 @@ static int connect_server(struct run *run, const struct settings *set)
 	return 0;
 }
 
+/* A core of rsc would take the place of the program's own. */
+static int end_by_signal(int status)
+{
+	struct rlimit none = { 0, 0 };
+	int sig = WTERMSIG(status);
+	sigset_t set;
+
+	if (WCOREDUMP(status))
+		log_err("the program left a core");
+	setrlimit(RLIMIT_CORE, &none);
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	kill(getpid(), sig);
+	return 128 + sig;
+}
+
 /* Ends as the program ended. */
 static int finish(struct run *run)
 {
-	struct rlimit none = { 0, 0 };
-
 	if (run->summary)
 		print_summary(run);
 	if (run->lost || run->broken || run->keeper.lost || !run->exited)
 		return 125;
 	if (WIFEXITED(run->status))
 		return WEXITSTATUS(run->status);
-	setrlimit(RLIMIT_CORE, &none);
-	signal(WTERMSIG(run->status), SIG_DFL);
-	kill(getpid(), WTERMSIG(run->status));
-	return 128 + WTERMSIG(run->status);
+	return end_by_signal(run->status);
 }
 
 int run_main(int argc, char **argv)
@@ -444,7 +430,8 @@ int run_main(int argc, char **argv)
 	if (!run.selected || !run.stats)
 		return 125;
 	first = parse(&run, &set, argc, argv);
-	if (first < 0 || routes_add_builtin(&run.routes))
+	if (first < 0 || rules_environment(&run.routes) ||
+	    routes_add_builtin(&run.routes))
 		return 125;
 	if (select_calls(run.selected, set.filter, true, err, sizeof(err))) {
 		log_err("--filter: %s", err);
