@@ -30,6 +30,7 @@ struct remote {
 	uint8_t mode;	     /* O_ACCMODE of the open */
 	struct image *image; /* a reference; NULL: no regular file */
 	pid_t listed;	     /* of /proc: the last process of the tree given */
+	bool async;	     /* O_ASYNC is set */
 	char *path;	     /* owned: as opened, absolute; NULL: unknown */
 	struct level level;  /* of one that can be polled */
 	/* ready.c's: */

@@ -208,7 +208,8 @@ void hook_fcntl(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	default:
-		forward_request(run, t, EINVAL);
+		if (!async_fcntl(run, t))
+			forward_request(run, t, EINVAL);
 	}
 }
 
@@ -224,6 +225,7 @@ void hook_ioctl(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	default:
-		forward_request(run, t, ENOTTY);
+		if (!async_ioctl(run, t))
+			forward_request(run, t, ENOTTY);
 	}
 }

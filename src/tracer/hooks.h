@@ -8,6 +8,13 @@
 
 #include "tracer/tracee.h"
 
+/*
+ * hook_async.c: fcntl and ioctl of a remote descriptor. True when the request is
+ * one of those that are about signals; it goes on from there.
+ */
+bool async_fcntl(struct run *run, struct tracee *t);
+bool async_ioctl(struct run *run, struct tracee *t);
+
 void hook_caps(struct run *run, struct tracee *t);
 void hook_chdir(struct run *run, struct tracee *t);
 void hook_clock(struct run *run, struct tracee *t);

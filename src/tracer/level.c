@@ -337,6 +337,7 @@ static void put_dgram_error(struct level *level)
 	struct sockaddr_un name = { .sun_family = AF_UNSPEC };
 	socklen_t len = sizeof(name);
 
+	clear_error(level->own); /* or the byte does, and is lost */
 	put_byte(level->own);
 	connect(level->peer, (void *)&name, sizeof(sa_family_t));
 	if (!getsockname(level->own, (void *)&name, &len))

@@ -43,6 +43,7 @@ struct want {
 };
 
 struct wants {
+	then_fn then;
 	unsigned int at;
 	unsigned int n;
 	struct want want[];
@@ -187,7 +188,7 @@ static void go_on(struct run *run, struct tracee *t)
 		ask(run, t, watched);
 		return;
 	}
-	let_go(run, t);
+	wants->then(run, t);
 }
 
 /* Room for n wants, of which there are none yet. */
@@ -196,6 +197,7 @@ static struct wants *make_wants(struct tracee *t, size_t n)
 	t->wants = arena_alloc(&t->arena,
 			       sizeof(*t->wants) + n * sizeof(struct want));
 	if (t->wants) {
+		t->wants->then = let_go;
 		t->wants->at = 0;
 		t->wants->n = 0;
 	}
@@ -228,6 +230,18 @@ void ready_bind(struct run *run, struct tracee *t)
 		make_watch(&req, e, e->remote->want);
 		tell(run, t, &req);
 	}
+}
+
+void ready_want(struct run *run, struct tracee *t, uint32_t events,
+		then_fn then)
+{
+	if (!make_wants(t, 1)) {
+		finish_skip(run, t, -ENOMEM);
+		return;
+	}
+	t->wants->then = then;
+	add_want(t, (int32_t)t->arg[0], events);
+	go_on(run, t);
 }
 
 /* ---- the calls ---- */

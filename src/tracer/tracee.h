@@ -303,6 +303,12 @@ void signal_restore(struct run *run, struct tracee *t);
 struct ready;
 /* The server says how ready a watched object is. */
 void ready_event(struct run *run, const struct ready *ready);
+/*
+ * Watches the descriptor that is t's first argument for events of epoll_ctl(2),
+ * if it can be, and calls then.
+ */
+void ready_want(struct run *run, struct tracee *t, uint32_t events,
+		then_fn then);
 /* Before t asks: the reply is to say how ready the FDs of its call are. */
 void ready_bind(struct run *run, struct tracee *t);
 

@@ -3,6 +3,7 @@
 # there, after each step of an object's life.
 . "$(dirname "$0")/lib.sh"
 build ready_probe
+build ready_sets
 worlds
 serve main
 prepare 'echo x >x'
@@ -12,6 +13,7 @@ CWD=/ there ip link set lo up
 export E2E_LINES=${E2E_LINES-20}
 same "$T/bin/ready_probe" poll fifo
 same "$T/bin/ready_probe" epoll fifo
+same "$T/bin/ready_sets"
 MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll
