@@ -13,12 +13,12 @@
 
 #include "base/log.h"
 #include "tracer/abi.h"
+#include "tracer/exec_image.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 
-/* As the kernel has it: BINPRM_BUF_SIZE, and scripts of scripts. */
+/* As the kernel has it: BINPRM_BUF_SIZE. */
 #define HEAD_SIZE 256
-#define SCRIPTS_MAX 5
 
 /* Both ELF classes have these at the same place. */
 struct elf_head {
@@ -73,8 +73,7 @@ static int read_head(pid_t pid, int dirfd, const char *path,
 	return n < 0 ? -errno : (int)n;
 }
 
-/* An image that this kernel would run with another table of calls. */
-static bool is_foreign_elf(const char *head)
+bool abi_is_foreign_image(const char *head)
 {
 	struct elf_head elf;
 
@@ -84,6 +83,22 @@ static bool is_foreign_elf(const char *head)
 	if (elf.machine == ARCH_ELF_MACHINE)
 		return elf.ident[EI_CLASS] != ELFCLASS64;
 	return elf.machine == ARCH_ELF_MACHINE_32;
+}
+
+bool abi_is_native_image(const char *head)
+{
+	struct elf_head elf;
+
+	memcpy(&elf, head, sizeof(elf));
+	return !memcmp(elf.ident, ELFMAG, SELFMAG) &&
+	       elf.machine == ARCH_ELF_MACHINE &&
+	       elf.ident[EI_CLASS] == ELFCLASS64;
+}
+
+void abi_say_foreign(const char *path, const char *interpreter)
+{
+	log_err("%s: %s%sa program of 32 bits, whose system calls have other numbers, cannot be run; use a 64-bit build",
+		path, interpreter, *interpreter ? ", " : "");
 }
 
 /* The interpreter of a #! line, or NULL. Changes head. */
@@ -111,9 +126,9 @@ int abi_check_file(pid_t pid, int dirfd, const char *path)
 			return -EACCES;
 		if (n < 0)
 			return 0;
-		if (n >= (int)sizeof(struct elf_head) && is_foreign_elf(head)) {
-			log_err("%s: %s%sa program of 32 bits, whose system calls have other numbers, cannot be run; use a 64-bit build",
-				path, i ? name : "", i ? ", " : "");
+		if (n >= (int)sizeof(struct elf_head) &&
+		    abi_is_foreign_image(head)) {
+			abi_say_foreign(path, i ? name : "");
 			return -ENOEXEC;
 		}
 		name = interpreter(head);
@@ -122,22 +137,6 @@ int abi_check_file(pid_t pid, int dirfd, const char *path)
 		dirfd = AT_FDCWD;
 	}
 	return 0;
-}
-
-void abi_exec(struct run *run, struct tracee *t)
-{
-	bool at = !strcmp(t->call->name, "execveat");
-	int dirfd = at ? (int32_t)t->arg[0] : AT_FDCWD;
-	char path[PATH_MAX];
-	ssize_t n;
-	int err;
-
-	n = memory_read_str(t->pid, t->arg[at], path, sizeof(path));
-	err = n < 0 ? 0 : abi_check_file(t->pid, dirfd, path);
-	if (err)
-		finish_skip(run, t, err);
-	else
-		let_go(run, t);
 }
 
 bool abi_is_foreign(pid_t pid)

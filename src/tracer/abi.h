@@ -21,8 +21,12 @@ struct tracee;
  * interpreter is one (a line was printed), -EACCES when it cannot be read.
  */
 int abi_check_file(pid_t pid, int dirfd, const char *path);
-/* The hook of execve and execveat. */
-void abi_exec(struct run *run, struct tracee *t);
+/* An image (its first 64 bytes) of 32 bits that this kernel would run. */
+bool abi_is_foreign_image(const char *head);
+/* The line for one; interpreter, if not empty, is it, of the script path. */
+void abi_say_foreign(const char *path, const char *interpreter);
+/* An image that runs with the calls that rsc knows. */
+bool abi_is_native_image(const char *head);
 /* True when pid, which is in a ptrace stop, runs with another ABI. */
 bool abi_is_foreign(pid_t pid);
 

@@ -1,6 +1,8 @@
 /* Remote descriptor numbers of a tracee. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kcmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -151,4 +153,22 @@ int files_lowest(const struct files *files, pid_t pid, int min)
 bool files_is_open(pid_t pid, int fd)
 {
 	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd, fd) == 0;
+}
+
+bool files_closes_on_exec(pid_t pid, int fd)
+{
+	unsigned int flags = 0;
+	char line[128];
+	char name[64];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, fd);
+	f = fopen(name, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "flags: %o", &flags) == 1)
+			break;
+	fclose(f);
+	return flags & O_CLOEXEC;
 }

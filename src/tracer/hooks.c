@@ -1,5 +1,5 @@
 /* The table of hooks. */
-#include "tracer/abi.h"
+#include "tracer/exec.h"
 #include "tracer/hooks.h"
 
 static const struct {
@@ -21,8 +21,8 @@ static const struct {
 	{ "dup2", hook_dup2 },
 	{ "dup3", hook_dup2 },
 	{ "epoll_ctl", hook_epoll_ctl },
-	{ "execve", abi_exec },
-	{ "execveat", abi_exec },
+	{ "execve", exec_hook },
+	{ "execveat", exec_hook },
 	{ "fchdir", hook_fchdir },
 	{ "fcntl", hook_fcntl },
 	{ "getcwd", hook_getcwd },

@@ -45,6 +45,8 @@ static uint64_t clone_flags(struct tracee *t)
 
 	if (arch_get(t->pid, &regs))
 		return 0;
+	if (regs.nr == call_nr(call_by_name("vfork")))
+		return CLONE_VM | CLONE_VFORK;
 	if (regs.nr == call_nr(call_by_name("clone")))
 		return regs.arg[0];
 	if (regs.nr == call_nr(call_by_name("clone3")))
@@ -93,8 +95,8 @@ static void on_clone(struct run *run, struct tracee *parent)
 	}
 	t->tgid = flags & CLONE_THREAD ? parent->tgid : (pid_t)pid;
 	t->launching = parent->launching;
-	t->loader_lo = parent->loader_lo;
-	t->loader_hi = parent->loader_hi;
+	t->program = flags & CLONE_VM ? program_ref(parent->program) :
+					program_copy(parent->program);
 	if (flags & CLONE_FILES) {
 		t->files = files_ref(parent->files);
 		share |= SPAWN_FILES;
@@ -108,7 +110,8 @@ static void on_clone(struct run *run, struct tracee *parent)
 	} else {
 		t->fs = fs_copy(parent->fs);
 	}
-	if (!t->files || !t->fs || share_maps(parent, t, flags)) {
+	if (!t->files || !t->fs || !t->program ||
+	    share_maps(parent, t, flags)) {
 		kill((pid_t)pid, SIGKILL);
 		return;
 	}
@@ -131,8 +134,6 @@ static void find_loader(struct tracee *t)
 	char path[PATH_MAX] = "";
 	FILE *f;
 
-	t->loader_lo = 0;
-	t->loader_hi = 0;
 	snprintf(name, sizeof(name), "/proc/%d/auxv", t->pid);
 	f = fopen(name, "re");
 	if (!f)
@@ -156,9 +157,9 @@ static void find_loader(struct tracee *t)
 		if (lo == base)
 			strcpy(path, here);
 		if (*path && !strcmp(path, here)) {
-			if (!t->loader_lo)
-				t->loader_lo = lo;
-			t->loader_hi = hi;
+			if (!t->program->loader_lo)
+				t->program->loader_lo = lo;
+			t->program->loader_hi = hi;
 		}
 	}
 	fclose(f);
@@ -169,6 +170,7 @@ static void on_exec(struct run *run, struct tracee *t)
 {
 	unsigned long old = 0;
 	struct tracee *other;
+	bool here;
 
 	ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &old);
 	if (old && (pid_t)old != t->pid) {
@@ -206,7 +208,12 @@ again:
 		kill(t->pid, SIGKILL);
 		return;
 	}
-	find_loader(t);
+	if (exec_done(run, t, &here)) {
+		kill(t->pid, SIGKILL);
+		return;
+	}
+	if (here)
+		find_loader(t);
 	if (vdso_hides_calls(run) && vdso_hide(t->pid))
 		log_err("the vDSO of process %d cannot be hidden: it reads this machine's clocks",
 			t->pid);

@@ -35,6 +35,9 @@ static const char usage[] =
 	"                      ones run at full speed; lowest: as usual (default)\n"
 	"  --coherence MODE    shared writable mappings of files that others on the\n"
 	"                      server may write: strict, none (default); loose, yes\n"
+	"  --exec WHOSE        programs are run here; whose they are: local (default:\n"
+	"                      this machine's, the server's where only it has them),\n"
+	"                      auto (the server's, else this machine's), remote\n"
 	"  --cwd DIR           the working directory on the server\n"
 	"  -t                  print a line for each forwarded call, and each refused\n"
 	"  -e EXPRESSION       the same, of some: trace=SET, status=failed|successful\n"
@@ -54,6 +57,7 @@ enum {
 	OPT_JSON,
 	OPT_FDS,
 	OPT_COHERENCE,
+	OPT_EXEC,
 	OPT_HELP
 };
 
@@ -66,6 +70,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fds", required_argument, NULL, OPT_FDS },
 	{ "coherence", required_argument, NULL, OPT_COHERENCE },
+	{ "exec", required_argument, NULL, OPT_EXEC },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -137,6 +142,19 @@ static int parse_fds(struct run *run, const char *text)
 	return 0;
 }
 
+/* --exec: whose programs are run. */
+static int parse_exec(struct run *run, const char *text)
+{
+	int mode = exec_mode_by_name(text);
+
+	if (mode < 0) {
+		log_err("--exec=%s: write local, auto or remote", text);
+		return -1;
+	}
+	run->exec = (enum exec_mode)mode;
+	return 0;
+}
+
 /* Index of the program's name in argv, or -1 (a line was printed). */
 static int parse(struct run *run, struct settings *set, int argc, char **argv)
 {
@@ -175,6 +193,10 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			break;
 		case OPT_COHERENCE:
 			if (parse_coherence(run, optarg))
+				return -1;
+			break;
+		case OPT_EXEC:
+			if (parse_exec(run, optarg))
 				return -1;
 			break;
 		case OPT_HELP:
@@ -319,7 +341,8 @@ static int root_context(struct run *run, const struct settings *set)
 		return -ENOMEM;
 	t->files = files_new();
 	t->fs = calloc(1, sizeof(*t->fs));
-	if (!t->files || !t->fs || !getcwd(here, sizeof(here)))
+	t->program = program_new();
+	if (!t->files || !t->fs || !t->program || !getcwd(here, sizeof(here)))
 		return -ENOMEM;
 	t->fs->refs = 1;
 	if (tracee_name_task(run, t))
@@ -466,6 +489,7 @@ int run_main(int argc, char **argv)
 	keeper_finish(&run);
 	tree_end(&run);
 	channel_close(&run.channel);
+	cache_close(&run.cache);
 	/* What came meanwhile was the program's. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);

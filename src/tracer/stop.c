@@ -238,6 +238,14 @@ static bool takes_link(const struct tracee *t)
 
 #define NAMES_MAX 8
 
+/* This machine's script that the program runs. */
+static bool is_script(const struct tracee *t, const char *given,
+		      const char *name)
+{
+	return t->program->script && (!strcmp(name, t->program->script) ||
+				      !strcmp(given, t->program->script_given));
+}
+
 /*
  * The side of name, which may lead below /proc of the tree. literal: it is
  * what the program wrote.
@@ -327,6 +335,8 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	*err = routes_normalise(base, (char *)v->data, name);
 	if (*err)
 		return SIDE_REMOTE;
+	if (is_script(t, (char *)v->data, name))
+		return SIDE_LOCAL;
 	if (is_below_fd((char *)v->data))
 		strcpy(name, (char *)v->data);
 	return name_side(run, t, v, v->data[0] == '/', name, err);
@@ -335,6 +345,14 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 /* ---- strict rules: what links on the server lead to ---- */
 
 static void resolve_next(struct run *run, struct tracee *t);
+
+static void allowed(struct run *run, struct tracee *t)
+{
+	if (t->if_allowed)
+		t->if_allowed(run, t);
+	else
+		forward(run, t);
+}
 
 /* The answer for path t->path_arg: do the rules allow where it leads? */
 static void resolved(struct run *run, struct tracee *t)
@@ -382,7 +400,7 @@ static void resolve_next(struct run *run, struct tracee *t)
 			break;
 	if (i == CALL_ARGS) {
 		t->req = *t->asked;
-		forward(run, t);
+		allowed(run, t);
 		return;
 	}
 	t->path_arg = i;
@@ -398,10 +416,10 @@ static void resolve_next(struct run *run, struct tracee *t)
 	ask(run, t, resolved);
 }
 
-static void forward_checked(struct run *run, struct tracee *t)
+void forward_checked(struct run *run, struct tracee *t)
 {
 	if (!run->routes.strict) {
-		forward(run, t);
+		allowed(run, t);
 		return;
 	}
 	t->asked = arena_alloc(&t->arena, sizeof(*t->asked));
@@ -416,7 +434,8 @@ static void forward_checked(struct run *run, struct tracee *t)
 
 static bool in_loader(const struct tracee *t)
 {
-	return t->regs.pc >= t->loader_lo && t->regs.pc < t->loader_hi;
+	return t->regs.pc >= t->program->loader_lo &&
+	       t->regs.pc < t->program->loader_hi;
 }
 
 void by_path(struct run *run, struct tracee *t)
@@ -555,6 +574,12 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	}
 	if (arch_get_call(t->pid, &t->regs))
 		return;
+	if (t->launching && exec_is_call(t)) {
+		canonical(t);
+		clock_gettime(CLOCK_MONOTONIC, &t->start);
+		exec_hook(run, t);
+		return;
+	}
 	if (t->launching) {
 		int err = t->regs.nr == READY_NR ?
 				  placeholder_take(run, t->pid) :
@@ -579,6 +604,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->if_local = NULL;
 	t->if_ours = NULL;
 	t->if_remote = NULL;
+	t->if_allowed = NULL;
 	t->shared = false;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	print_begin(run, t);

@@ -120,8 +120,10 @@ void tracee_gone(struct run *run, struct tracee *t)
 	keeper_forget(run, t);
 	image_pull_end(&run->keeper.images, t->pulled);
 	maps_unref(t->maps, keeper_release, run);
+	exec_drop(t);
 	files_unref(t->files);
 	fs_unref(t->fs);
+	program_unref(t->program);
 	arena_free(&t->arena);
 	free(t);
 }

@@ -28,11 +28,14 @@
 #include "base/buf.h"
 #include "call/value.h"
 #include "transport/channel.h"
+#include "tracer/cache.h"
+#include "tracer/exec.h"
 #include "tracer/files.h"
 #include "tracer/keeper.h"
 #include "tracer/maps.h"
 #include "tracer/place.h"
 #include "tracer/print.h"
+#include "tracer/program.h"
 #include "tracer/proc.h"
 #include "tracer/route.h"
 #include "tracer/tree.h"
@@ -98,12 +101,13 @@ struct tracee {
 		*place; /* in the arena; of a call that proc_run() makes */
 	struct files *files;
 	struct fs *fs;
-	uint64_t loader_lo; /* text of PT_INTERP */
-	uint64_t loader_hi;
+	struct program *program;
+	struct exec *exec;     /* owned: the execve under way, or NULL */
 	int new_handle;	       /* opened, its placeholder not yet there */
 	then_fn if_local;      /* at the exit stop of a local call, or NULL */
 	then_fn if_ours;       /* instead of proc_run() */
 	then_fn if_remote;     /* at the reply, instead of the usual end */
+	then_fn if_allowed;    /* after the strict rules, instead of the wire */
 	struct rights *rights; /* in the arena: rights.c's, or NULL */
 	struct wants *wants;   /* in the arena: what a poll asks, ready.c's */
 	struct req *
@@ -204,9 +208,11 @@ struct run {
 	pid_t child; /* the program */
 	int status;  /* its wait status */
 	bool exited;
-	bool lost;     /* the link is gone */
-	bool broken;   /* by us: it was said why */
-	bool fds_high; /* --fds=high */
+	bool lost;	     /* the link is gone */
+	bool broken;	     /* by us: it was said why */
+	bool fds_high;	     /* --fds=high */
+	enum exec_mode exec; /* --exec */
+	struct cache cache;  /* of the server's programs */
 	struct trace trace;
 	bool summary; /* -c */
 	bool json;
@@ -342,6 +348,17 @@ void forward(struct run *run, struct tracee *t);
  * may have set t->if_local and t->if_remote.
  */
 void by_path(struct run *run, struct tracee *t);
+/*
+ * The side of path argument i of t->call, whose text is in v (the arena's): it
+ * gets the server's name. name (PATH_MAX bytes) gets the absolute name here.
+ */
+enum side path_side(struct run *run, struct tracee *t, unsigned int i,
+		    struct value *v, char *name, int *err);
+/*
+ * Holds t->req, whose paths are filled in, against the strict rules, and calls
+ * t->if_allowed, or forwards.
+ */
+void forward_checked(struct run *run, struct tracee *t);
 /*
  * Forwards the call when its FDs are remote, lets it go when none is; a
  * mixture is EXDEV, as between file systems (EINVAL for tee).

@@ -133,7 +133,8 @@ worlds() {
 
 there() {	# CMD...: natively in the server's world
 	nsenter -t "$world" -m -u -n -p -- env -i -C "${CWD-$TREE}" \
-		PATH="$PATH" HOME=/home/u LC_ALL=C TZ=UTC T="$T" "$@"
+		PATH="$PATH" HOME=/home/u LC_ALL=C TZ=UTC T="$T" \
+		XDG_CACHE_HOME="$T/cache" "$@"
 }
 
 serve() {	# NAME [OPTION]...: sets url and server, its pid here
@@ -166,7 +167,8 @@ ours() {	# CMD...
 	cat "$T/note/count" >"$T/note/counts" &
 	counter=$!
 	timeout -k 5 "$LIMIT" env -i PATH="$PATH" HOME=/home/u LC_ALL=C TZ=UTC \
-		T="$T" "${SANITIZE[@]}" "${WRAP[@]}" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
+		T="$T" XDG_CACHE_HOME="$T/cache" "${SANITIZE[@]}" \
+		"${WRAP[@]}" "$T/bin/rsc" run --server "$url" --cwd "${CWD-$TREE}" \
 		"${OPTS[@]}" -- "$@"
 	status=$?
 	wait "$counter"
