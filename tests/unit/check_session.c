@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,35 @@ START_TEST(a_channel_that_just_closes_is_no_error)
 }
 END_TEST
 
+/* While a task is blocked, and one that is not leads. */
+START_TEST(a_signal_ends_a_session_and_its_counts_are_written)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct server_opts opts = { .count = "counts" };
+	char text[256] = "";
+	int64_t fifo;
+	int i;
+	int fd;
+
+	client_start(&c, &opts);
+	ck_assert(!mkfifo("fifo", 0666));
+	fifo = client_open(&c, 1, "fifo", O_RDWR);
+	client_spawn(&c, 2, 1, 0);
+	POST(&c, 2, "read", NUM(fifo), ROOM(1), NUM(1));
+	client_until_in(&c, "read");
+	for (i = 0; i < 3; i++)
+		CALL(&c, 1, "getuid", NIL);
+	ck_assert(!kill(c.pid, signals[_i]));
+	ck_assert_int_eq(client_end(&c), 128 + signals[_i]);
+	ck_assert_str_eq(c.text, "");
+	fd = open("counts", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	ck_assert_str_eq(text, "read 1\nopenat 1\ngetuid 3\n");
+}
+END_TEST
+
 START_TEST(a_session_with_blocked_tasks_ends)
 {
 	uint32_t task;
@@ -471,6 +501,9 @@ int main(void)
 	tcase_add_test(tcase, another_version_ends_the_session_with_both_named);
 	tcase_add_test(tcase, another_table_ends_the_session);
 	tcase_add_test(tcase, a_channel_that_just_closes_is_no_error);
+	tcase_add_loop_test(
+		tcase, a_signal_ends_a_session_and_its_counts_are_written, 0,
+		3);
 	tcase_add_test(tcase, a_session_with_blocked_tasks_ends);
 	tcase_add_loop_test(tcase, a_row_that_modifies_is_erofs_when_read_only,
 			    0, 2 * call_count);
