@@ -72,7 +72,7 @@ static void limit(uint32_t *low, uint32_t *high, uint64_t set)
 static int64_t exec_caps(bool root, bool is_effective)
 {
 	struct kernel_cap_header header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct kernel_cap_sets old;
+	struct kernel_cap_sets old = { 0 };
 	struct kernel_cap_sets new;
 	uint64_t kept;
 
