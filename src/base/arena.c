@@ -34,7 +34,7 @@ struct arena_block {
 	_Alignas(ALIGN) unsigned char data[];
 };
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
 	struct arena_block *b = arena->head;
 	size_t step;
@@ -58,8 +58,14 @@ void *arena_alloc(struct arena *arena, size_t size)
 	p = b->data + b->used;
 	b->used += step;
 	SHOW(p, size);
-	memset(p, 0, size);
 	return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *p = arena_take(arena, size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 size_t arena_reset_to(struct arena *arena, size_t most)

@@ -11,6 +11,8 @@ struct arena {
 
 /* size bytes, zeroed, aligned for any type; NULL when out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
+/* The same with any content. */
+void *arena_take(struct arena *arena, size_t size);
 /* Frees everything; the arena can be used again. One block is kept. */
 void arena_reset(struct arena *arena);
 /* The same, but the kept block may have so many bytes; how many it has. */

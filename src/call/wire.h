@@ -107,9 +107,12 @@ int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 /*
  * Tracer: a REPLY to req (task and seq already matched). Sets req->ret and the
  * data of the OUT kinds. A reply that says more than was asked (more bytes
- * than capacity, a result longer than the buffer) is -EPROTO.
+ * than capacity, a result longer than the buffer) is -EPROTO. Bytes stay in
+ * body, where data points to; structures are made in arena.
  */
 int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		   struct arena *arena, const char **why);
+/* Copies those bytes to arena, a NUL behind each. 0 or -ENOMEM. */
+int wire_keep_reply(struct req *req, struct arena *arena);
 
 #endif

@@ -1,4 +1,4 @@
-/* The wire form of messages: docs/PROTOCOL.md. */
+/* Messages out of their wire form, with every rule that they keep. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -6,264 +6,7 @@
 #include "call/cursor.h"
 #include "call/flags.h"
 #include "call/message.h"
-#include "call/out.h"
-#include "call/wire.h"
-#include "transport/frame.h"
-
-/* ---- frames ---- */
-
-static int begin(struct out *o, struct buf *buf, size_t *mark, size_t items)
-{
-	o->buf = buf;
-	o->err = frame_begin(buf, mark);
-	out_array(o, items);
-	return o->err;
-}
-
-static int end(struct out *o, size_t mark)
-{
-	if (!o->err)
-		o->err = frame_end(o->buf, mark);
-	if (o->err)
-		o->buf->len = mark;
-	return o->err;
-}
-
-/* Text that goes to a terminal: printable ASCII only. */
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f;
-}
-
-/* At most a host name; what is not plain in it becomes a question mark. */
-static void put_text(struct out *o, const char *text)
-{
-	char plain[WIRE_NAME_MAX];
-	size_t len;
-
-	for (len = 0; len < sizeof(plain) && text[len]; len++)
-		plain[len] = is_plain((uint8_t)text[len]) ? text[len] : '?';
-	out_bytes(o, plain, len);
-}
-
-int wire_put_hello(struct buf *buf, const struct hello *hello)
-{
-	struct out o;
-	size_t mark;
-
-	begin(&o, buf, &mark, 6);
-	out_uint(&o, MSG_HELLO);
-	out_bytes(&o, "rsc", 3);
-	out_uint(&o, hello->version);
-	put_text(&o, hello->arch);
-	out_uint(&o, hello->digest);
-	put_text(&o, hello->name);
-	return end(&o, mark);
-}
-
-static int put_numbers(struct buf *buf, size_t n, const uint32_t *number)
-{
-	struct out o;
-	size_t mark;
-
-	begin(&o, buf, &mark, n);
-	for (size_t i = 0; i < n; i++)
-		out_uint(&o, number[i]);
-	return end(&o, mark);
-}
-
-int wire_put_spawn(struct buf *buf, uint32_t task, uint32_t parent,
-		   uint32_t share)
-{
-	uint32_t n[] = { MSG_SPAWN, task, parent, share };
-
-	return put_numbers(buf, 4, n);
-}
-
-int wire_put_exit(struct buf *buf, uint32_t task)
-{
-	uint32_t n[] = { MSG_EXIT, task };
-
-	return put_numbers(buf, 2, n);
-}
-
-int wire_put_cancel(struct buf *buf, uint32_t task, uint32_t seq)
-{
-	uint32_t n[] = { MSG_CANCEL, task, seq };
-
-	return put_numbers(buf, 3, n);
-}
-
-int wire_put_ready(struct buf *buf, const struct ready *ready)
-{
-	uint32_t n[] = { MSG_READY, ready->watch, ready->mask, ready->edge };
-
-	return put_numbers(buf, 4, n);
-}
-
-static void put_arg(struct out *o, const struct arg *arg, const struct value *v)
-{
-	switch ((enum arg_kind)arg->kind) {
-	case ARG_NONE:
-	case ARG_PTR:
-		return;
-	case ARG_INT:
-	case ARG_FD:
-	case ARG_DIRFD:
-		out_int(o, (int32_t)v->num);
-		return;
-	case ARG_UINT:
-		out_uint(o, v->num);
-		return;
-	case ARG_FLAGS:
-		out_uint(o, flags_to_wire(arg->type, v->num));
-		return;
-	case ARG_PATH:
-	case ARG_STR:
-	case ARG_IN:
-	case ARG_IOV_IN:
-		if (v->data)
-			out_bytes(o, v->data, v->len);
-		else
-			out_null(o);
-		return;
-	case ARG_OUT:
-	case ARG_OUT_ALL:
-	case ARG_OUT_AT:
-	case ARG_IOV_OUT:
-		if (v->num)
-			out_uint(o, v->len);
-		else
-			out_null(o);
-		return;
-	case ARG_STRUCT_IN:
-	case ARG_STRUCT_INOUT:
-		if (v->data)
-			out_struct(o, arg->type, v->data);
-		else
-			out_null(o);
-		return;
-	case ARG_STRUCT_OUT:
-		if (v->num)
-			out_true(o);
-		else
-			out_null(o);
-		return;
-	case ARG_MSG_IN:
-	case ARG_MSG_OUT:
-		if (v->msg)
-			message_put_call(o, arg, v);
-		else
-			out_null(o);
-		return;
-	}
-}
-
-/* No argument of the row is an address. */
-static bool travels(const struct call *call)
-{
-	for (unsigned int i = 0; i < CALL_ARGS; i++)
-		if (call->arg[i].kind == ARG_PTR)
-			return false;
-	return true;
-}
-
-int wire_put_call(struct buf *buf, const struct req *req)
-{
-	unsigned int n = call_nargs(req->call);
-	struct out o;
-	size_t mark;
-
-	if (!travels(req->call))
-		return -ENOSYS;
-	begin(&o, buf, &mark, 4 + n);
-	out_uint(&o, MSG_CALL);
-	out_uint(&o, req->task);
-	out_uint(&o, req->seq);
-	out_uint(&o, req->call->id);
-	for (unsigned int i = 0; i < n; i++)
-		put_arg(&o, &req->call->arg[i], &req->val[i]);
-	return end(&o, mark);
-}
-
-static bool is_msg(const struct arg *arg)
-{
-	return arg->kind == ARG_MSG_IN || arg->kind == ARG_MSG_OUT;
-}
-
-static bool is_out(const struct arg *arg)
-{
-	return arg->kind == ARG_OUT || arg->kind == ARG_OUT_ALL ||
-	       arg->kind == ARG_OUT_AT || arg->kind == ARG_IOV_OUT ||
-	       arg->kind == ARG_STRUCT_OUT || arg->kind == ARG_STRUCT_INOUT ||
-	       is_msg(arg);
-}
-
-/* The int behind the pointer that is the length of argument i, cut to max. */
-static size_t int_at(const struct req *req, unsigned int i, size_t max)
-{
-	const struct value *v = &req->val[req->call->arg[i].len];
-	int32_t len = 0;
-
-	if (v->data)
-		memcpy(&len, v->data, sizeof(len));
-	return len < 0 ? 0 : (size_t)len < max ? (size_t)len : max;
-}
-
-/* How many bytes of an output buffer hold something. */
-static size_t valid(const struct req *req, unsigned int i)
-{
-	size_t cap = req->val[i].len;
-
-	if (req->call->arg[i].kind == ARG_OUT_ALL)
-		return cap;
-	if (req->call->arg[i].kind == ARG_OUT_AT)
-		return int_at(req, i, cap);
-	return (uint64_t)req->ret < cap ? (size_t)req->ret : cap;
-}
-
-int wire_put_reply(struct buf *buf, const struct req *req)
-{
-	bool object = req->call->ret == RET_FD && req->ret >= 0;
-	unsigned int outs = 0;
-	struct out o;
-	size_t mark;
-
-	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++)
-		outs += is_out(&req->call->arg[i]);
-	begin(&o, buf, &mark, 4 + (object ? 3 : 0) + outs);
-	out_uint(&o, MSG_REPLY);
-	out_uint(&o, req->task);
-	out_uint(&o, req->seq);
-	if (req->call->ret == RET_FLAGS && req->ret >= 0)
-		out_uint(&o, flags_to_wire(FL_OPEN, (uint64_t)req->ret));
-	else
-		out_int(&o, req->ret);
-	if (object) {
-		out_uint(&o, req->object);
-		out_uint(&o, req->dev);
-		out_uint(&o, req->ino);
-	}
-	for (unsigned int i = 0; outs && i < CALL_ARGS; i++) {
-		const struct arg *arg = &req->call->arg[i];
-		const struct value *v = &req->val[i];
-
-		if (!is_out(arg))
-			continue;
-		if (!v->num)
-			out_null(&o);
-		else if (is_msg(arg))
-			message_put_reply(&o, req, i);
-		else if (arg->kind == ARG_STRUCT_OUT ||
-			 arg->kind == ARG_STRUCT_INOUT)
-			out_struct(&o, arg->type, v->data);
-		else
-			out_bytes(&o, v->data, valid(req, i));
-	}
-	return end(&o, mark);
-}
-
-/* ---- reading ---- */
+#include "call/wire_internal.h"
 
 static bool get_text(struct cursor *c, char *to, size_t size)
 {
@@ -275,7 +18,7 @@ static bool get_text(struct cursor *c, char *to, size_t size)
 	if (len >= size)
 		return cursor_fail(c, "a text of HELLO is too long");
 	for (size_t i = 0; i < len; i++)
-		if (!is_plain(data[i]))
+		if (!wire_is_plain(data[i]))
 			return cursor_fail(c, "a text of HELLO is not plain");
 	memcpy(to, data, len);
 	to[len] = 0;
@@ -348,7 +91,7 @@ static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 		head->call = call_by_id((unsigned int)id);
 		if (!head->call)
 			return cursor_fail(c, "a call that no row describes");
-		if (!travels(head->call))
+		if (!wire_travels(head->call))
 			return cursor_fail(c, "a call that does not travel");
 		if (*items != 4 + call_nargs(head->call))
 			return cursor_fail(c, "a call of the wrong length");
@@ -435,13 +178,22 @@ static bool get_struct(struct cursor *c, const struct item *item,
 	return true;
 }
 
-static bool room(struct cursor *c, struct value *v, size_t len,
-		 struct arena *arena)
+static bool room_as_it_is(struct cursor *c, struct value *v, size_t len,
+			  struct arena *arena)
 {
 	v->num = 1;
 	v->len = len;
-	v->data = arena_alloc(arena, len + 1);
+	v->data = arena_take(arena, len + 1);
 	return v->data ? true : cursor_fail(c, "out of memory");
+}
+
+static bool room(struct cursor *c, struct value *v, size_t len,
+		 struct arena *arena)
+{
+	if (!room_as_it_is(c, v, len, arena))
+		return false;
+	memset(v->data, 0, len + 1);
+	return true;
 }
 
 static bool get_scalar(struct cursor *c, const struct arg *arg,
@@ -488,6 +240,7 @@ static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
 		    struct arena *arena)
 {
 	struct item item;
+	bool fill;
 
 	if (!cursor_next(c, &item))
 		return false;
@@ -509,10 +262,13 @@ static bool get_arg(struct cursor *c, const struct arg *arg, struct value *v,
 	case ARG_OUT_ALL:
 	case ARG_OUT_AT:
 	case ARG_IOV_OUT:
+		/* What the call does not fill stays here: any content. */
+		fill = arg->kind == ARG_OUT_ALL || arg->kind == ARG_OUT_AT;
 		if (item.kind != ITEM_INT || item.negative ||
 		    item.num > VALUE_BYTES_MAX)
 			return cursor_fail(c, "a capacity out of range");
-		return room(c, v, item.num, arena);
+		return fill ? room(c, v, item.num, arena) :
+			      room_as_it_is(c, v, item.num, arena);
 	case ARG_STRUCT_OUT:
 		if (item.kind != ITEM_TRUE)
 			return cursor_fail(c, "true or null was expected");
@@ -539,10 +295,10 @@ static bool lengths_agree(struct cursor *c, const struct req *req)
 		uint64_t want = req->val[row[i].len].num;
 
 		if (row[i].kind == ARG_OUT_AT)
-			want = int_at(req, i, VALUE_BYTES_MAX);
+			want = wire_int_at(req, i, VALUE_BYTES_MAX);
 		else if (row[i].kind != ARG_IN && row[i].kind != ARG_OUT &&
 			 row[i].kind != ARG_OUT_ALL &&
-			 !(is_msg(&row[i]) && row[i].len))
+			 !(wire_is_msg(&row[i]) && row[i].len))
 			continue;
 		else if (row[row[i].len].kind == ARG_INT && (int64_t)want < 0)
 			want = 0;
@@ -590,7 +346,7 @@ static bool ret_agrees(struct cursor *c, const struct req *req)
 	if (req->ret < 0)
 		return true;
 	for (unsigned int i = 0; i < CALL_ARGS; i++)
-		if (is_msg(&call->arg[i]) && call->arg[i].len &&
+		if (wire_is_msg(&call->arg[i]) && call->arg[i].len &&
 		    (uint64_t)req->ret > req->val[i].len)
 			return cursor_fail(c, "more messages than asked");
 	if (call->ret != RET_LEN && call->ret != RET_SIZE)
@@ -633,8 +389,8 @@ static bool came_right(const struct req *req, unsigned int i, size_t len)
 	if (req->call->arg[i].kind == ARG_OUT_AT)
 		return len <= req->val[i].len;
 	if (req->call->ret == RET_TRUNC)
-		return len <= valid(req, i);
-	return len == valid(req, i);
+		return len <= wire_valid(req, i);
+	return len == wire_valid(req, i);
 }
 
 /* Bytes that came are as many as the int behind their length says. */
@@ -645,7 +401,7 @@ static bool came_whole(struct cursor *c, const struct req *req,
 		size_t room = asked->val[i].len;
 
 		if (req->call->arg[i].kind == ARG_OUT_AT && req->val[i].num &&
-		    req->val[i].len != int_at(req, i, room))
+		    req->val[i].len != wire_int_at(req, i, room))
 			return cursor_fail(c, "an output of another length");
 	}
 	return true;
@@ -665,7 +421,7 @@ static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 		return address ? cursor_fail(c, "an output is missing") : true;
 	if (!address)
 		return cursor_fail(c, "an output that was not asked for");
-	if (is_msg(arg))
+	if (wire_is_msg(arg))
 		return message_get_reply(c, &item, req, i, arena);
 	if (arg->kind == ARG_STRUCT_OUT || arg->kind == ARG_STRUCT_INOUT) {
 		if (!room(c, v, struct_table[arg->type].size, arena) ||
@@ -674,9 +430,8 @@ static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 	} else {
 		if (item.kind != ITEM_BYTES || !came_right(req, i, item.len))
 			return cursor_fail(c, "an output of another length");
-		if (!room(c, v, item.len, arena))
-			return false;
-		memcpy(v->data, item.data, item.len);
+		v->data = (uint8_t *)(uintptr_t)item.data;
+		v->len = item.len;
 	}
 	v->num = address;
 	return true;
@@ -701,18 +456,39 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		req->ret =
 			(int64_t)flags_from_wire(FL_OPEN, (uint64_t)req->ret);
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
-		outs += is_out(&req->call->arg[i]);
+		outs += wire_is_out(&req->call->arg[i]);
 	object = ok && req->ret >= 0 && req->call->ret == RET_FD;
 	if (ok && items != 4 + (object ? 3 : 0) + outs)
 		ok = cursor_fail(&c, "a reply of the wrong length");
 	if (ok && object)
 		ok = get_object(&c, req);
 	for (unsigned int i = 0; ok && outs && i < CALL_ARGS; i++)
-		if (is_out(&req->call->arg[i]))
+		if (wire_is_out(&req->call->arg[i]))
 			ok = get_out(&c, req, i, arena);
 	ok = ok && (!outs || came_whole(&c, req, &asked)) && cursor_end(&c);
 	if (ok)
 		return 0;
 	*why = c.why;
 	return -EPROTO;
+}
+
+int wire_keep_reply(struct req *req, struct arena *arena)
+{
+	for (unsigned int i = 0; req->ret >= 0 && i < CALL_ARGS; i++) {
+		struct value *v = &req->val[i];
+		unsigned int kind = req->call->arg[i].kind;
+		uint8_t *copy;
+
+		if (!v->num || !v->data ||
+		    (kind != ARG_OUT && kind != ARG_OUT_ALL &&
+		     kind != ARG_OUT_AT && kind != ARG_IOV_OUT))
+			continue;
+		copy = arena_take(arena, v->len + 1);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, v->data, v->len);
+		copy[v->len] = 0;
+		v->data = copy;
+	}
+	return 0;
 }
