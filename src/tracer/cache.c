@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <openssl/evp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static bool is_ours(const char *dir)
 static int open_dir(struct cache *cache)
 {
 	const char *base = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
+	const struct passwd *user = getpwuid(geteuid());
+	const char *home = user ? user->pw_dir : NULL;
 	const char *tmp = getenv("TMPDIR");
 	int n = 0;
 

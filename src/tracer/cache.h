@@ -1,7 +1,9 @@
 /*
  * Files of the server that are kept here between runs, so that programs which
  * only the server has can be executed: below $XDG_CACHE_HOME/rsc/programs (XDG
- * Base Directory Specification), else ~/.cache, else a folder of this run's.
+ * Base Directory Specification), else .cache in the home directory of the user
+ * who runs rsc (that of passwd(5): $HOME is the program's), else a folder of
+ * this run's.
  *
  * A file is kept under a key that names a version of it, as KEY/SHA-256. It is
  * trusted after its contents were found to have that sum, once in a run.
