@@ -7,7 +7,7 @@
 #include "tracer/route.h"
 
 static const char usage[] =
-	"usage: rsc explain [OPTION]... /PATH\n"
+	"usage: rsc explain [OPTION]... /PATH | ADDRESS:PORT | @NAME\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
 	"  --map 'FROM=>TO', --rules FILE\n"
 	"                      the rules of rsc run, as $RSC_RULES is;\n"
@@ -21,6 +21,35 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
+
+static void say_rule(const struct route *rule)
+{
+	if (rule)
+		printf(" (%s rule: %s %s)\n",
+		       rule->builtin ? "built-in" : "given",
+		       rule->to ? "map" : side_name(rule->side), rule->pattern);
+	else
+		printf(" (no rule matches: the default)\n");
+}
+
+static int explain_address(struct routes *routes, const char *text)
+{
+	struct sockaddr_storage sa = { 0 };
+	const struct route *rule;
+	socklen_t len;
+
+	if (!address_make(text, &sa, &len)) {
+		fputs(usage, stderr);
+		return 125;
+	}
+	if (rules_environment(routes))
+		return 125;
+	printf("%s: %s", text,
+	       side_name(routes_address(routes, (void *)&sa, len, &rule)));
+	say_rule(rule);
+	routes_free(routes);
+	return 0;
+}
 
 int explain_main(int argc, char **argv)
 {
@@ -46,7 +75,9 @@ int explain_main(int argc, char **argv)
 			return 125;
 		}
 	}
-	if (optind + 1 != argc || argv[optind][0] != '/') {
+	if (optind + 1 == argc && argv[optind][0] != '/')
+		return explain_address(&routes, argv[optind]);
+	if (optind + 1 != argc) {
 		fputs(usage, stderr);
 		return 125;
 	}
@@ -57,12 +88,7 @@ int explain_main(int argc, char **argv)
 	printf("%s: %s", path, side_name(side));
 	if (side == SIDE_REMOTE && strcmp(path, mapped))
 		printf(" as %s", mapped);
-	if (rule)
-		printf(" (%s rule: %s %s)\n",
-		       rule->builtin ? "built-in" : "given",
-		       rule->to ? "map" : side_name(rule->side), rule->pattern);
-	else
-		printf(" (no rule matches: the default)\n");
+	say_rule(rule);
 	routes_free(&routes);
 	return 0;
 }

@@ -2,10 +2,11 @@
  * Sockets: which side they are on, and what their calls need beyond the table.
  *
  * Theory of Operation. A socket is the server's when socket(2) is selected; it
- * stays what it is, and its calls go where it is. An address is carried as it
- * is, both architectures have the same layout; but the name of a unix socket
- * is a path, so the rules decide about it as about any other. A socket is made
- * before it has a name: one of the server's cannot take a local one.
+ * stays it until it gets a local address (swap.c), and its calls go where it is.
+ * An address is carried as it is, both architectures have the same layout; but
+ * the name of a unix socket is a path, so the rules decide about it as about
+ * any other. What may be an address of this machine is decided by rules too;
+ * without any it is the server's.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,9 +19,11 @@
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
 #include "tracer/rights.h"
+#include "tracer/swap.h"
 
 #define PATH_AT offsetof(struct sockaddr_un, sun_path)
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
+#define IS_LOCAL 1
 #define TYPE_MASK 0xf /* linux/net.h: SOCK_TYPE_MASK */
 
 static struct entry *socket_of(const struct tracee *t)
@@ -112,7 +115,39 @@ static int make_name(struct tracee *t, const struct value *path, uint8_t **name,
 	return 0;
 }
 
-/* The name of a remote socket's peer, or its own, as the rules have it. */
+/* What follows of a side: 0, IS_LOCAL, or an errno. */
+static int verdict_of(enum side side, int missing)
+{
+	switch (side) {
+	case SIDE_DENY:
+		return -EACCES;
+	case SIDE_MISSING:
+		return missing;
+	case SIDE_LOCAL:
+	case SIDE_OURS:
+		return IS_LOCAL;
+	default:
+		return 0;
+	}
+}
+
+static int route_address(struct run *run, const uint8_t *name, size_t len)
+{
+	struct sockaddr_storage sa = { 0 };
+	const struct route *rule;
+
+	if (len < sizeof(sa_family_t) || len > sizeof(sa))
+		return 0;
+	memcpy(&sa, name, len);
+	return verdict_of(routes_address(&run->routes, (void *)&sa,
+					 (socklen_t)len, &rule),
+			  -ECONNREFUSED);
+}
+
+/*
+ * The name of a remote socket's peer, or its own, as the rules have it: 0, or
+ * IS_LOCAL, or -errno.
+ */
 static int route_name(struct run *run, struct tracee *t, unsigned int i,
 		      uint8_t **name, size_t *len)
 {
@@ -123,25 +158,23 @@ static int route_name(struct run *run, struct tracee *t, unsigned int i,
 	int err = 0;
 
 	if (!is_path(*name, *len, path))
-		return 0;
+		return route_address(run, *name, *len);
 	v.len = strlen(path);
 	side = path_side(run, t, i, &v, full, &err);
-	if (err)
+	if (!err)
+		err = verdict_of(side, -ENOENT);
+	if (err || v.data == (uint8_t *)path)
 		return err;
-	switch (side) {
-	case SIDE_DENY:
-		return -EACCES;
-	case SIDE_MISSING:
-		return -ENOENT;
-	case SIDE_LOCAL:
-	case SIDE_OURS:
-		log_err("%s: %s is on this machine, the socket is the server's: EOPNOTSUPP; run without socket among the selected calls, or leave the path to the server",
-			t->call->name, path);
-		return -EOPNOTSUPP;
-	default:
-		return v.data == (uint8_t *)path ? 0 :
-						   make_name(t, &v, name, len);
-	}
+	return make_name(t, &v, name, len);
+}
+
+/* The call does not go to the server. */
+static void not_there(struct run *run, struct tracee *t, int err)
+{
+	if (err == IS_LOCAL)
+		swap_begin(run, t);
+	else
+		finish_skip(run, t, err);
 }
 
 /* bind, connect, sendto: argument i is an address, its length follows. */
@@ -154,7 +187,7 @@ static void forward_name(struct run *run, struct tracee *t, unsigned int i)
 	if (!err && v->data)
 		err = route_name(run, t, i, &v->data, &v->len);
 	if (err) {
-		finish_skip(run, t, err);
+		not_there(run, t, err);
 		return;
 	}
 	if (v->data && (int64_t)t->req.val[i + 1].num >= 0)
@@ -265,7 +298,7 @@ void hook_message(struct run *run, struct tracee *t)
 	if (!err && t->call->arg[1].kind == ARG_MSG_IN)
 		err = translate_all(run, t);
 	if (err)
-		finish_skip(run, t, err);
+		not_there(run, t, err);
 	else
 		rights_forward(run, t);
 }

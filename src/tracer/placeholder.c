@@ -29,6 +29,7 @@
 #include "call/types.h"
 #include "tracer/memory.h"
 #include "tracer/rights.h"
+#include "tracer/swap.h"
 #include "tracer/tracee.h"
 
 int placeholder_listener = -1;
@@ -127,6 +128,7 @@ void placeholder_drop(struct run *run, struct tracee *t)
 	remote_unref(t->remote);
 	t->remote = NULL;
 	rights_drop(run, t);
+	swap_drop(t);
 }
 
 static void go(struct tracee *t)
@@ -244,7 +246,9 @@ void placeholder_event(struct run *run)
 	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
 		return;
 	t = tracee_find(run, (pid_t)notif.pid);
-	if (t && t->state == T_PLACING && t->rights)
+	if (t && t->state == T_PLACING && t->swap)
+		swap_place(run, t, notif.id);
+	else if (t && t->state == T_PLACING && t->rights)
 		rights_place(run, t, notif.id);
 	else if (t && t->state == T_PLACING)
 		answer(run, t, notif.id);

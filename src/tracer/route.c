@@ -53,7 +53,8 @@ static int add(struct routes *routes, enum side side, const char *pattern,
 		return -ENOMEM;
 	}
 	routes->count++;
-	if (to || side == SIDE_DENY || side == SIDE_MISSING)
+	if (*pattern == '/' &&
+	    (to || side == SIDE_DENY || side == SIDE_MISSING))
 		routes->strict = true;
 	return 0;
 }
@@ -63,13 +64,41 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+static int add_side(struct routes *routes, const char *word,
+		    const char *pattern)
+{
+	for (size_t i = 0; i < sizeof(side_names) / sizeof(*side_names); i++)
+		if (!strcmp(word, side_names[i]))
+			return add(routes, (enum side)i, pattern,
+				   strlen(pattern), NULL);
+	return -EINVAL;
+}
+
+static int add_address(struct routes *routes, const char *word,
+		       const char *pattern)
+{
+	struct address address;
+	struct route *rule;
+	int err;
+
+	if (!address_parse(&address, pattern))
+		return -EINVAL;
+	err = add_side(routes, word, pattern);
+	if (err)
+		return err;
+	rule = &routes->rule[routes->count - 1];
+	rule->net = true;
+	rule->address = address;
+	return 0;
+}
+
 int routes_add(struct routes *routes, const char *word, const char *pattern)
 {
 	const char *arrow;
 	size_t len;
 
 	if (pattern[0] != '/')
-		return -EINVAL;
+		return add_address(routes, word, pattern);
 	if (!strcmp(word, "map")) {
 		arrow = strstr(pattern, "=>");
 		if (!arrow)
@@ -84,11 +113,7 @@ int routes_add(struct routes *routes, const char *word, const char *pattern)
 			return -EINVAL;
 		return add(routes, SIDE_REMOTE, pattern, len, arrow);
 	}
-	for (size_t i = 0; i < sizeof(side_names) / sizeof(*side_names); i++)
-		if (!strcmp(word, side_names[i]))
-			return add(routes, (enum side)i, pattern,
-				   strlen(pattern), NULL);
-	return -EINVAL;
+	return add_side(routes, word, pattern);
 }
 
 int routes_add_builtin(struct routes *routes)
@@ -213,6 +238,8 @@ static bool matches(const struct route *rule, const char *path)
 {
 	size_t len = strlen(rule->pattern);
 
+	if (rule->net)
+		return false;
 	if (rule->to) {
 		len = stem(rule->pattern);
 		return !strncmp(rule->pattern, path, len) &&
@@ -248,6 +275,22 @@ enum side routes_side(const struct routes *routes, const char *path,
 	}
 	if (rule)
 		*rule = NULL;
+	return SIDE_REMOTE;
+}
+
+enum side routes_address(const struct routes *routes, const struct sockaddr *sa,
+			 socklen_t len, const struct route **rule)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct route *r = &routes->rule[i];
+
+		if (!r->net ||
+		    !address_matches(&r->address, r->pattern, sa, len))
+			continue;
+		*rule = r;
+		return r->side;
+	}
+	*rule = NULL;
 	return SIDE_REMOTE;
 }
 

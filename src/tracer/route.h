@@ -1,11 +1,14 @@
 /*
- * Routes: ordered rules, first match wins, that say on which side a path is.
+ * Routes: ordered rules, first match wins, that say on which side a path or an
+ * address of a socket is.
  */
 #ifndef RSC_ROUTE_H
 #define RSC_ROUTE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "tracer/address.h"
 
 enum side {
 	SIDE_LOCAL,
@@ -18,6 +21,8 @@ enum side {
 struct route {
 	enum side side;
 	bool builtin;
+	bool net;      /* pattern is an address */
+	struct address address;
 	char *pattern; /* owned; `*` within a component, a last `**` below */
 	char *to;      /* owned; of a map rule: the server's name */
 };
@@ -30,7 +35,8 @@ struct routes {
 
 /*
  * Adds a rule: word is local, remote, deny, missing or map; pattern an
- * absolute path, for map "FROM=>TO". 0, -EINVAL or -ENOMEM.
+ * absolute path, for map "FROM=>TO", or but for map an address (address.h). 0,
+ * -EINVAL or -ENOMEM.
  */
 int routes_add(struct routes *routes, const char *word, const char *pattern);
 /* Adds the rules that hold when no other rule matches. 0 or -ENOMEM. */
@@ -47,6 +53,9 @@ int routes_read_text(struct routes *routes, const char *text,
  */
 enum side routes_side(const struct routes *routes, const char *path,
 		      char *mapped, const struct route **rule);
+/* The same of an address; the default is remote. */
+enum side routes_address(const struct routes *routes, const struct sockaddr *sa,
+			 socklen_t len, const struct route **rule);
 /* True when path, as written, goes through a name that a map rule gives. */
 bool routes_pass_map(const struct routes *routes, const char *path);
 /* True when path lies below what a map rule shows under another name. */
@@ -76,7 +85,7 @@ int rules_option(struct routes *routes, const char *name, const char *arg);
 /* Adds the rules of $RSC_RULES. 0, or -errno with a line on stderr. */
 int rules_environment(struct routes *routes);
 
-/* `rsc explain PATH`: which rule decides, and why. */
+/* `rsc explain PATH`, `rsc explain HOST:PORT`: which rule decides, and why. */
 int explain_main(int argc, char **argv);
 
 #endif

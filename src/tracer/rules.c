@@ -7,7 +7,7 @@
 #include "tracer/route.h"
 
 static const char not_a_rule[] =
-	"not a rule (local, remote, deny, missing or map, then an absolute path)";
+	"not a rule (local, remote, deny, missing or map, then an absolute path or an address)";
 
 static int rules_file(struct routes *routes, const char *file)
 {
@@ -31,10 +31,11 @@ int rules_option(struct routes *routes, const char *name, const char *arg)
 	err = routes_add(routes, name, arg);
 	if (err)
 		log_err("--%s %s: %s", name, arg,
-			err != -EINVAL ? strerror(-err) :
+			err != -EINVAL ?
+				strerror(-err) :
 			strcmp(name, "map") ?
-					 "not an absolute path" :
-					 "not FROM=>TO, both absolute paths");
+				"neither an absolute path nor an address" :
+				"not FROM=>TO, both absolute paths");
 	return err;
 }
 

@@ -108,6 +108,7 @@ struct tracee {
 	then_fn if_ours;       /* instead of proc_run() */
 	then_fn if_remote;     /* at the reply, instead of the usual end */
 	then_fn if_allowed;    /* after the strict rules, instead of the wire */
+	struct swap *swap;     /* in the arena: swap.c's, or NULL */
 	struct rights *rights; /* in the arena: rights.c's, or NULL */
 	struct wants *wants;   /* in the arena: what a poll asks, ready.c's */
 	struct req *

@@ -87,7 +87,7 @@ failure 'a refused call' 125 '--filter: io_uring_setup cannot be forwarded: it i
 	--filter=io_uring_setup -- true
 failure 'no directory there' 125 '--cwd /no/such: No such file or directory' \
 	--cwd /no/such -- true
-failure 'a rule' 125 '--local x: not an absolute path' --local x -- true
+failure 'a rule' 125 '--local x: neither an absolute path nor an address' --local x -- true
 failure 'no file of rules' 125 '--rules /no/such: No such file or directory' \
 	--rules /no/such -- true
 failure '-s' 125 '-s x: not a number of bytes' -s x -- true
@@ -125,7 +125,7 @@ check 'RSC_RULES, its second line' 'cat: /etc/passwd: Permission denied' \
 		cat /etc/passwd)"
 check 'options come first' box "$(rules_env 'local /etc/hostname' \
 	--remote /etc/hostname -- cat /etc/hostname)"
-check 'a bad rule there' 'rsc: RSC_RULES, line 2: not a rule (local, remote, deny, missing or map, then an absolute path)' \
+check 'a bad rule there' 'rsc: RSC_RULES, line 2: not a rule (local, remote, deny, missing or map, then an absolute path or an address)' \
 	"$(rules_env $'\nlocl /etc/hostname' -- cat /etc/hostname)"
 check 'an empty one is none' box "$(rules_env '' -- cat /etc/hostname)"
 explain() {

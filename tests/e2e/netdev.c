@@ -61,8 +61,8 @@ int main(void)
 		return 1;
 	gettimeofday(&now, NULL);
 	printf("%d", ioctl(fd, SIOCGSTAMP, &tv));
-	printf(" %d\n", tv.tv_sec - now.tv_sec > -9 &&
-				tv.tv_sec - now.tv_sec < 9);
+	printf(" %d\n",
+	       tv.tv_sec - now.tv_sec > -9 && tv.tv_sec - now.tv_sec < 9);
 	printf("%d", ioctl(stream, SIOCOUTQNSD, &queued));
 	printf(" %d\n", queued);
 	return 0;

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -263,6 +264,131 @@ START_TEST(bad_rules)
 }
 END_TEST
 
+static const struct {
+	const char *pattern;
+	const char *address;
+	bool matches;
+} addresses[] = {
+	{ "127.0.0.1:80", "127.0.0.1:80", true },
+	{ "127.0.0.1:80", "127.0.0.1:81", false },
+	{ "127.0.0.1:80", "127.0.0.2:80", false },
+	{ "127.0.0.1:*", "127.0.0.1:65535", true },
+	{ "127.0.0.1:*", "[::1]:80", false },
+	{ "10.0.0.0/8:*", "10.255.1.2:3", true },
+	{ "10.0.0.0/8:*", "11.0.0.0:3", false },
+	{ "10.32.0.0/11:*", "10.63.0.0:3", true },
+	{ "10.32.0.0/11:*", "10.64.0.0:3", false },
+	{ "1.2.3.4/0:7", "200.1.1.1:7", true },
+	{ "1.2.3.4/0:7", "[::1]:7", false },
+	{ "*:7", "[::1]:7", true },
+	{ "*:7", "1.1.1.1:8", false },
+	{ "*:7", "@7", false },
+	{ "*:*", "0.0.0.0:0", true },
+	{ "*:10-20", "1.1.1.1:10", true },
+	{ "*:10-20", "1.1.1.1:20", true },
+	{ "*:10-20", "1.1.1.1:21", false },
+	{ "[::1]:80", "[::1]:80", true },
+	{ "[fe80::]/10:*", "[febf::1]:1", true },
+	{ "[fe80::]/10:*", "[fec0::1]:1", false },
+	{ "127.0.0.1:80", "[::ffff:127.0.0.1]:80", true },
+	{ "[::]/0:80", "[::ffff:127.0.0.1]:80", false },
+	{ "@name", "@name", true },
+	{ "@name", "@names", false },
+	{ "@/tmp/.X11-unix/*", "@/tmp/.X11-unix/X0", true },
+};
+
+START_TEST(an_address_matches)
+{
+	const struct route *rule;
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	ck_assert_int_eq(routes_add(&routes, "local", addresses[_i].pattern),
+			 0);
+	ck_assert(address_make(addresses[_i].address, &sa, &len));
+	ck_assert_msg(routes_address(&routes, (void *)&sa, len, &rule) ==
+			      (addresses[_i].matches ? SIDE_LOCAL :
+						       SIDE_REMOTE),
+		      "%s and %s", addresses[_i].pattern,
+		      addresses[_i].address);
+	ck_assert(!rule == !addresses[_i].matches);
+	/* Not a byte of it may be missing. */
+	while (len-- > 0)
+		if (addresses[_i].address[0] != '@' &&
+		    len < sizeof(struct sockaddr_in))
+			ck_assert_int_eq(routes_address(&routes, (void *)&sa,
+							len, &rule),
+					 SIDE_REMOTE);
+	ck_assert_int_eq(routes_side(&routes, "/name", NULL, &rule),
+			 SIDE_REMOTE);
+}
+END_TEST
+
+static const char *const no_address[] = {
+	"",
+	":",
+	"80",
+	":80",
+	"1.2.3.4",
+	"1.2.3.4:",
+	"1.2.3:80",
+	"1.2.3.4:65536",
+	"1.2.3.4:-1",
+	"1.2.3.4:+1",
+	"1.2.3.4:1-",
+	"1.2.3.4:2-1",
+	"1.2.3.4:1x",
+	"1.2.3.4/33:1",
+	"1.2.3.4/:1",
+	"1.2.3.4/8x:1",
+	"::1:80",
+	"[::1]80",
+	"[::1/8]:80",
+	"[::1]/129:80",
+	"localhost:1",
+	"*/8:1",
+	"1.2.3.4:*-2",
+	"@",
+	"[]:1",
+	"[1.2.3.4]:1",
+	"* :1",
+	"1.2.3.4:99999999999999",
+};
+
+START_TEST(what_is_no_address)
+{
+	ck_assert_msg(routes_add(&routes, "local", no_address[_i]) == -EINVAL,
+		      "%s", no_address[_i]);
+	ck_assert_uint_eq(routes.count, 0);
+}
+END_TEST
+
+START_TEST(the_first_rule_decides_about_an_address)
+{
+	const struct route *rule;
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	ck_assert_int_eq(routes_add(&routes, "remote", "10.0.0.1:*"), 0);
+	ck_assert_int_eq(routes_add(&routes, "deny", "10.0.0.0/8:22"), 0);
+	ck_assert_int_eq(routes_add(&routes, "missing", "*:23"), 0);
+	ck_assert_int_eq(routes_add(&routes, "map", "10.0.0.1:1=>1.1.1.1:1"),
+			 -EINVAL);
+	ck_assert(address_make("10.0.0.1:22", &sa, &len));
+	ck_assert_int_eq(routes_address(&routes, (void *)&sa, len, &rule),
+			 SIDE_REMOTE);
+	ck_assert_ptr_eq(rule, &routes.rule[0]);
+	ck_assert(address_make("10.0.0.2:22", &sa, &len));
+	ck_assert_int_eq(routes_address(&routes, (void *)&sa, len, &rule),
+			 SIDE_DENY);
+	ck_assert(address_make("[::1]:23", &sa, &len));
+	ck_assert_int_eq(routes_address(&routes, (void *)&sa, len, &rule),
+			 SIDE_MISSING);
+	/* Links do not matter to them. */
+	ck_assert(!routes.strict);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("route");
@@ -285,6 +411,11 @@ int main(void)
 	tcase_add_test(tc, a_line_longer_than_any_path_is_wrong_as_a_whole);
 	tcase_add_test(tc, a_file_that_cannot_be_read);
 	tcase_add_test(tc, bad_rules);
+	tcase_add_loop_test(tc, an_address_matches, 0,
+			    sizeof(addresses) / sizeof(*addresses));
+	tcase_add_loop_test(tc, what_is_no_address, 0,
+			    sizeof(no_address) / sizeof(*no_address));
+	tcase_add_test(tc, the_first_rule_decides_about_an_address);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
