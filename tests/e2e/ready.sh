@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 build ready_probe
 build ready_sets
+cp ready_tty.py "$T/bin/"
 worlds
 serve main
 prepare 'echo x >x'
@@ -14,6 +15,29 @@ export E2E_LINES=${E2E_LINES-20}
 same "$T/bin/ready_probe" poll fifo
 same "$T/bin/ready_probe" epoll fifo
 same "$T/bin/ready_sets"
+
+tty() {	# poll|epoll: the terminal is that of a process there
+	local mode helper
+
+	for mode in native ''  --all; do
+		there bash -c 'rm -f asked done; mkfifo asked done'
+		there /usr/bin/python3 "$T/bin/ready_tty.py" &
+		helper=$!
+		OPTS=(${mode:+"$mode"} --remote '/dev/pts/**')
+		if [ "$mode" = native ]; then
+			there "$T/bin/ready_probe" "$1" tty >"$T/note/want.out"
+		else
+			ours "$T/bin/ready_probe" "$1" tty >"$T/note/got.out"
+			check_file "a terminal, $1 $mode" "$T/note/want.out" \
+				"$T/note/got.out"
+		fi
+		there bash -c 'printf E >asked'
+		wait $helper
+	done
+}
+tty poll
+tty epoll
+
 MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll

@@ -42,6 +42,7 @@ struct kind {
 	const char *name;
 	void (*open)(struct pair *p);
 	const char *steps;
+	bool special; /* only when it is named */
 };
 
 /* ---- what is seen ---- */
@@ -62,6 +63,8 @@ static const struct {
 	{ "oneshot", EPOLLIN | EPOLLRDHUP | EPOLLONESHOT },
 };
 
+static unsigned int ignored;
+
 static void print_mask(const char *name, unsigned int mask)
 {
 	static const struct {
@@ -78,7 +81,7 @@ static void print_mask(const char *name, unsigned int mask)
 
 	printf("  %s:", name);
 	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++) {
-		if (!(mask & bits[i].bit))
+		if (!(mask & bits[i].bit & ~ignored))
 			continue;
 		printf("%s%s", sep, bits[i].name);
 		sep = "|";
@@ -142,6 +145,7 @@ static void open_eyes(const struct pair *p, struct eyes *eyes)
 
 /* ---- what is done ---- */
 
+static void ask_tty(const struct pair *p, char what);
 static int to_connect(int type);
 static int start_connect(int fd, int type);
 static int take(int server);
@@ -223,6 +227,15 @@ static const char *step(struct pair *p, struct eyes *eyes, char what)
 	case 'O':
 		(void)!recv(p->subject, block, 1, MSG_OOB | MSG_DONTWAIT);
 		return "urgent read";
+	case '<':
+		ask_tty(p, 'W');
+		return "a line came";
+	case '>':
+		ask_tty(p, 'R');
+		return "output was read";
+	case '|':
+		ask_tty(p, 'C');
+		return "hung up";
 	case 'C':
 		return start_connect(p->subject, p->mode) ? strerror(errno) :
 							    "connected";
@@ -304,6 +317,28 @@ static void inotify(struct pair *p)
 static void mounts(struct pair *p)
 {
 	p->subject = open("/proc/mounts", O_RDONLY);
+	NEED(p->subject >= 0);
+}
+
+/* A terminal whose other side is another process: ready_tty.py. */
+static void ask_tty(const struct pair *p, char what)
+{
+	char done = 0;
+
+	NEED(write(p->spare, &what, 1) == 1);
+	NEED(read(p->other, &done, 1) == 1 && done == what);
+}
+
+static void tty(struct pair *p)
+{
+	char name[65] = "";
+
+	p->spare = open("asked", O_RDWR);
+	p->other = open("done", O_RDWR);
+	NEED(p->spare >= 0 && p->other >= 0);
+	NEED(read(p->other, name, 64) == 64);
+	*strchr(name, ' ') = 0;
+	p->subject = open(name, O_RDWR | O_NONBLOCK | O_NOCTTY);
 	NEED(p->subject >= 0);
 }
 
@@ -494,6 +529,7 @@ static const struct kind kinds[] = {
 	{ "fifo, both", fifo_both, "wq1rWqrfqdwcqr" },
 	{ "inotify", inotify, "wqrwwqarqaw" },
 	{ "mounts", mounts, "q1q" },
+	{ "tty", tty, "q<q1rq<rWq>q<aqrq|qrq", true },
 	{ "tcp, client", tcp_client, "qwqq1w1rwwrfqdqfdqwarqawhqrqHqcq" },
 	{ "tcp, server", tcp_server, "wrwcqrqWqWqeqr" },
 	{ "tcp, urgent", tcp_urgent, "qoqOqowOrqwoqrq" },
@@ -523,6 +559,8 @@ static void run(const struct kind *kind, bool with_epoll)
 	struct eyes eyes;
 
 	printf("%s\n", kind->name);
+	/* rsc shows RDHUP of what is no socket together with HUP. */
+	ignored = kind->open == tty ? POLLRDHUP : 0;
 	kind->open(&p);
 	if (with_epoll)
 		open_eyes(&p, &eyes);
@@ -547,7 +585,8 @@ int main(int argc, char **argv)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (argc < 3 || strstr(kinds[i].name, argv[2]))
+		if (argc < 3 ? !kinds[i].special :
+			       strstr(kinds[i].name, argv[2]) != NULL)
 			run(&kinds[i], !strcmp(argv[1], "epoll"));
 	return 0;
 }
