@@ -327,6 +327,11 @@ static void ask_place(struct run *run, struct tracee *t, const char *name,
 		req.val[2].num = 1;
 		req.val[2].len = sizeof(struct stat);
 		req.val[3].num = (uint64_t)nofollow;
+	} else if (!strcmp(name, "rsc_resolve")) {
+		req.val[2].num = (uint64_t)nofollow;
+		req.val[3].num = 1;
+		req.val[3].len = PATH_MAX;
+		req.val[4].num = PATH_MAX;
 	} else {
 		req.val[2].num = X_OK;
 		req.val[3].num = AT_EACCESS | (uint64_t)nofollow;
@@ -335,17 +340,18 @@ static void ask_place(struct run *run, struct tracee *t, const char *name,
 	ask(run, t, then);
 }
 
-static void permitted(struct run *run, struct tracee *t)
+/* Where links led to: what /proc/self/exe says. */
+static void named(struct run *run, struct tracee *t)
 {
+	const struct value *name = &t->req.val[3];
 	struct exec *e = t->exec;
 	char path[PATH_MAX];
 	char key[512];
 	int err;
 
-	if (t->req.ret < 0) {
-		refuse(run, t, (int)t->req.ret);
-		return;
-	}
+	if (t->req.ret > 0 && name->data[0] == '/' &&
+	    !name->data[t->req.ret - 1])
+		snprintf(e->name, PATH_MAX, "%s", (const char *)name->data);
 	version_key(run, &e->st, key);
 	err = cache_find(&run->cache, key, path);
 	if (!err)
@@ -354,6 +360,14 @@ static void permitted(struct run *run, struct tracee *t)
 		ask_place(run, t, "openat", opened);
 	else
 		refuse(run, t, err);
+}
+
+static void permitted(struct run *run, struct tracee *t)
+{
+	if (t->req.ret < 0)
+		refuse(run, t, (int)t->req.ret);
+	else
+		ask_place(run, t, "rsc_resolve", named);
 }
 
 static void seen(struct run *run, struct tracee *t)

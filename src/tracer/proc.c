@@ -259,6 +259,18 @@ static enum proc_side below_root(struct tracee *t, const struct part *p,
 			  elsewhere(name, "/", "");
 }
 
+/* The executable: of a program of the server, its file there. */
+static enum proc_side below_exe(struct tracee *t, const struct part *p,
+				char *name, bool follow)
+{
+	const char *exe = p->who && p->who->program ? p->who->program->exe :
+						      NULL;
+
+	if (!exe || *p->rest)
+		return ours(t, p, NULL);
+	return follow ? elsewhere(name, exe, "") : ours(t, p, exe);
+}
+
 /* A descriptor, which may stand for one of the server's. */
 static enum proc_side below_fd(struct run *run, struct tracee *t,
 			       const struct part *p, char *name, bool literal,
@@ -319,6 +331,8 @@ enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 		return below_root(t, &p, name, follow || *p.rest);
 	if (!strcmp(p.name, "fd"))
 		return below_fd(run, t, &p, name, literal, follow);
+	if (!strcmp(p.name, "exe"))
+		return below_exe(t, &p, name, follow);
 	if (!strcmp(p.name, "net"))
 		return there(t, "/proc/net", p.rest);
 	if (!strcmp(p.name, "mounts") && !*p.rest)

@@ -45,6 +45,15 @@ for p in ["./exec_probe", "./plain", "/srv/w/python", "./nested"]:
     print(subprocess.run([p, "x"], capture_output=True))'
 reading env ./plain 1
 
+reading python3 -c 'import os, subprocess
+for p in ["./exec_probe", "./link"]:
+    c = subprocess.Popen([p, "-w"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE)
+    c.stdout.readline()
+    print(os.readlink(f"/proc/{c.pid}/exe"),
+        os.path.getsize(f"/proc/{c.pid}/exe"))
+    c.communicate()'
+
 # ---- ways ----
 for way in -a -f -s -t; do
 	for p in exec_probe probe_static plain argument; do

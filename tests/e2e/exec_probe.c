@@ -119,6 +119,11 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int fd;
 
+	if (argc == 2 && !strcmp(argv[1], "-w")) {
+		puts("waits");
+		fflush(stdout);
+		return read(0, mark, 1) < 0;
+	}
 	if (argc < 3 || argv[1][0] != '-')
 		return say(argc, argv);
 	switch (argv[1][1]) {
