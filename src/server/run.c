@@ -407,6 +407,7 @@ static int64_t do_close(struct run *run, bool *go_on)
 	/* First the name, or the number could be somebody's new handle. */
 	if (!handles_remove(run->worker->handles, fd))
 		return -EBADF;
+	hold_release(run->worker, fd);
 	return close(fd) < 0 ? -errno : 0;
 }
 
@@ -462,6 +463,20 @@ static int64_t do_drop(struct run *run, bool *go_on)
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 ? fd : 0;
+}
+
+/* ---- files that the client's program can write through memory ---- */
+
+static int64_t do_hold(struct run *run, bool *go_on)
+{
+	*go_on = false;
+	return hold_file(run->worker, (int)run->reg[0]);
+}
+
+static int64_t do_recall(struct run *run, bool *go_on)
+{
+	*go_on = false;
+	return hold_recall(run->worker, run_fd(&run->req->val[0]));
 }
 
 /* SIGIO would reach the session. */
@@ -545,6 +560,8 @@ static const struct {
 	{ "rsc_resolve", false, do_resolve },
 	{ "rsc_take", false, do_take },
 	{ "rsc_token", false, do_token },
+	{ "rsc_hold", true, do_hold },
+	{ "rsc_recall", false, do_recall },
 	{ "rsc_watch", true, do_watch },
 	{ "F_SETFL", true, do_setfl },
 	{ "capget", true, creds_capget },

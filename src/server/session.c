@@ -191,6 +191,8 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 	err = worker_init();
 	if (!err)
 		err = drawer_init(&session->drawer);
+	if (!err)
+		err = hold_init(&session->hold);
 	return err ? err : ready_init(session);
 }
 

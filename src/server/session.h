@@ -47,6 +47,17 @@ struct ready_state {
 	struct buf frames;     /* with out_lock */
 };
 
+/* hold.c's own; the descriptors are of the table of handles. */
+struct hold {
+	pthread_mutex_t lock;
+	struct handles *handles; /* whose files are held */
+	int fanotify;		 /* owned; -1: none yet */
+	int recall;		 /* owned eventfd: a reader waits */
+	int changed;		 /* owned eventfd: for the thread */
+	struct held *held;	 /* owned list */
+	struct opener *openers;	 /* owned list: who waits in open(2) */
+};
+
 /* drawer.c's own. */
 struct drawer {
 	pthread_mutex_t lock;
@@ -89,6 +100,7 @@ struct session {
 	struct worker *leaving; /* owned; their EXIT has come */
 	struct ready_state ready;
 	struct drawer drawer;
+	struct hold hold;
 	atomic_uint *count;   /* owned; calls run, by row */
 	atomic_bool *refused; /* owned; rows reported as refused */
 };
@@ -228,6 +240,23 @@ pid_t worker_tid(struct worker *worker);
 void worker_interrupt(pid_t tid);
 /* Installs the handler of the signal that interrupts calls. */
 int worker_init(void);
+
+/* hold.c: files that nobody else may write. */
+
+/* 0 or -errno. */
+int hold_init(struct hold *hold);
+/*
+ * Nobody but the session writes the file of handle fd until it is released:
+ * 0, -EBUSY when somebody can already, -EPERM or another errno when that cannot
+ * be had.
+ */
+int hold_file(struct worker *worker, int fd);
+void hold_release(struct worker *worker, int fd);
+/*
+ * Who opened the file of handle done (or -1) for reading goes on. Waits for the
+ * next file that is to be written back for a reader; its handle, or -errno.
+ */
+int hold_recall(struct worker *worker, int done);
 
 /* run.c: runs the call of req on behalf of worker and sets req->ret. */
 void run_request(struct worker *worker, struct req *req);

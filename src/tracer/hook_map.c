@@ -159,15 +159,6 @@ void hook_mmap(struct run *run, struct tracee *t)
 	}
 	/* mprotect(2) may come later. */
 	writes = shared && e->remote->mode == O_RDWR;
-	if (writes && !run->keeper.loose) {
-		if (t->arg[2] & PROT_WRITE) {
-			log_err("mmap: %s: a shared writable mapping of a remote file: ENODEV; --coherence=loose allows it",
-				t->path);
-			finish_skip(run, t, -ENODEV);
-			return;
-		}
-		writes = false;
-	}
 	t->part = (struct map){ .at = t->arg[5],
 				.img = e->remote->image,
 				.writes = writes };

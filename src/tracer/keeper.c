@@ -31,17 +31,28 @@
 #define BYTES_MAX (1ull << 30) /* that are held here */
 #define NOAPPEND 0x20	       /* RWF_NOAPPEND, linux/fs.h since 6.9 */
 
+static void watch_readers(struct run *run, int done);
+
+static struct tracee *new_task(struct run *run, const struct tracee *root)
+{
+	struct tracee *task = calloc(1, sizeof(*task));
+
+	if (!task || tracee_name_task(run, task)) {
+		free(task);
+		return NULL;
+	}
+	tell_spawn(run, task, root->task, 0);
+	return task;
+}
+
 int keeper_init(struct run *run, struct tracee *root)
 {
 	struct keeper *k = &run->keeper;
 
-	k->task = calloc(1, sizeof(*k->task));
 	k->buf = malloc(STEP);
-	if (!k->task || !k->buf || tracee_name_task(run, k->task))
-		return -ENOMEM;
-	k->task->still = true;
-	tell_spawn(run, k->task, root->task, 0);
-	return 0;
+	k->task = new_task(run, root);
+	k->readers = new_task(run, root);
+	return k->buf && k->task && k->readers ? 0 : -ENOMEM;
 }
 
 /* ---- turns ---- */
@@ -91,6 +102,25 @@ void keeper_turn(struct run *run, struct tracee *t, struct image *img,
 	t->then = NULL;
 	LL_APPEND(k->first, c);
 	if (k->first == c)
+		begin(run, c);
+}
+
+/* A chore of the keeper's own. */
+static void queue(struct run *run, struct image *img, int fd,
+		  void (*step)(struct run *run, struct chore *c))
+{
+	struct chore *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		log_err("out of memory: %s is not written back", img->path);
+		run->keeper.lost = true;
+		return;
+	}
+	c->img = image_ref(img);
+	c->fd = fd;
+	c->step = step;
+	LL_APPEND(run->keeper.first, c);
+	if (run->keeper.first == c)
 		begin(run, c);
 }
 
@@ -310,6 +340,34 @@ static void ready(struct run *run, struct chore *c)
 	ask_size(run, c);
 }
 
+static void held(struct run *run, struct chore *c)
+{
+	int64_t ret = reply(run)->ret;
+
+	if (!ret) {
+		c->img->held = true;
+		watch_readers(run, -1);
+		ready(run, c);
+		return;
+	}
+	log_err(ret == -EBUSY ?
+			"mmap: %s: others on the server can write it, so a shared writable mapping cannot be: ENODEV; --coherence=loose allows it" :
+			"mmap: %s: the server cannot keep others from writing it, so a shared writable mapping cannot be: ENODEV; --coherence=loose allows it",
+		c->img->path);
+	done(run, c, -ENODEV);
+}
+
+/* A mapping that can be written is for who has the file alone. */
+static void hold(struct run *run, struct chore *c)
+{
+	if (!c->writes || c->img->held || run->keeper.loose) {
+		ready(run, c);
+		return;
+	}
+	prepare(run, c, "rsc_hold");
+	ask_then(run, c, held);
+}
+
 static void taken(struct run *run, struct chore *c)
 {
 	const struct req *req = reply(run);
@@ -331,7 +389,8 @@ static void taken(struct run *run, struct chore *c)
 		run->keeper.images.live++;
 	img->handle = (int)req->ret;
 	img->writes = c->writes;
-	ready(run, c);
+	img->held = false;
+	hold(run, c);
 }
 
 /* t has put the file into the drawer. */
@@ -361,7 +420,7 @@ void keeper_map(struct run *run, struct tracee *t, int fd, uint64_t lo,
 	c->at = lo;
 	c->writes = writes;
 	if (c->img->handle >= 0 && (c->img->writes || !writes)) {
-		ready(run, c);
+		hold(run, c);
 		return;
 	}
 	if (!e || e->remote->image != c->img) {
@@ -489,6 +548,53 @@ static void drop(struct run *run, struct chore *c)
 	ask_then(run, c, dropped);
 }
 
+static void readers_go_on(struct run *run, struct chore *c)
+{
+	watch_readers(run, c->fd);
+	end(run, c);
+}
+
+/* Somebody on the server waits to read the file: what is changed goes there. */
+static void write_back(struct run *run, struct chore *c)
+{
+	c->after = readers_go_on;
+	c->at = 0;
+	c->hi = UINT64_MAX;
+	if (c->img->handle < 0 || c->img->base < 0)
+		readers_go_on(run, c);
+	else
+		flush(run, c);
+}
+
+static void recalled(struct run *run, struct tracee *task)
+{
+	struct image *img;
+	int64_t fd = task->req.ret;
+
+	for (img = run->keeper.images.table; img; img = img->hh.next)
+		if (fd >= 0 && img->handle == fd)
+			break;
+	if (img) {
+		queue(run, img, (int)fd, write_back);
+		return;
+	}
+	/* It was let go meanwhile, and nobody waits. */
+	if (fd >= 0 || fd == -EINTR)
+		watch_readers(run, fd < 0 ? -1 : (int)fd);
+}
+
+/* Readers of the file of handle done go on; waits for the next. */
+static void watch_readers(struct run *run, int done)
+{
+	struct tracee *task = run->keeper.readers;
+
+	if (run->lost || (done == -1 && task->outstanding))
+		return;
+	task->req = (struct req){ .call = call_by_name("rsc_recall") };
+	task->req.val[0].num = (uint64_t)(int64_t)done;
+	ask(run, task, recalled);
+}
+
 static void release(struct run *run, struct chore *c)
 {
 	if (c->img->maps || c->img->handle < 0) {
@@ -507,24 +613,18 @@ static void release(struct run *run, struct chore *c)
 void keeper_release(void *ctx, struct image *img)
 {
 	struct run *run = ctx;
-	struct chore *c;
 
-	c = img->handle < 0 ? NULL : calloc(1, sizeof(*c));
-	if (!c) {
-		image_unref(&run->keeper.images, img);
-		return;
-	}
-	c->img = img;
-	c->step = release;
-	LL_APPEND(run->keeper.first, c);
-	if (run->keeper.first == c)
-		begin(run, c);
+	if (img->handle >= 0)
+		queue(run, img, -1, release);
+	image_unref(&run->keeper.images, img);
 }
 
 void keeper_finish(struct run *run)
 {
 	while (run->keeper.first && !run->lost)
 		take_replies(run);
-	if (run->keeper.task)
+	if (run->keeper.task) {
 		tell_exit(run, run->keeper.task);
+		tell_exit(run, run->keeper.readers);
+	}
 }

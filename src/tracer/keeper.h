@@ -23,6 +23,7 @@ struct chore {
 	uint64_t at;
 	size_t len; /* of what is on its way */
 	int64_t err;
+	int fd;	     /* the handle that somebody waits to read */
 	bool writes; /* for a mapping that can be written */
 	enum { MISSING, KNOWN, ALL } blocks; /* that are to be read */
 	bool sync;			     /* to the disk */
@@ -31,8 +32,9 @@ struct chore {
 };
 
 struct keeper {
-	struct tracee *task; /* owned: a name on the wire, no process */
-	struct chore *first; /* owned: who has the turn, who waits */
+	struct tracee *task;	/* owned: a name on the wire, no process */
+	struct tracee *readers; /* owned: the same, for rsc_recall */
+	struct chore *first;	/* owned: who has the turn, who waits */
 	struct images images;
 	uint8_t *buf; /* owned */
 	bool loose;   /* --coherence=loose */

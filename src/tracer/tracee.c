@@ -70,6 +70,8 @@ void tracee_asks(struct run *run, struct tracee *t)
 	if (!t->outstanding)
 		run->outstanding++;
 	t->outstanding = true;
+	if (!t->pid) /* no process waits */
+		return;
 	tracee_asks_no_more(run, t);
 	t->asking = true;
 	run->nasking++;

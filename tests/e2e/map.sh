@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 worlds
 serve main
-EXTRA=(--coherence=loose)
 
 prepare '
 	seq 1 30000 >numbers
