@@ -400,6 +400,8 @@ static const char *const harmless[] = {
 	"sendmsg",
 	"rsc_put",
 	"rsc_drop",
+	"rsc_hold",
+	"rsc_recall",
 	"sendmmsg",
 	/* on a cache or a lock */
 	"fadvise64",
