@@ -4,7 +4,13 @@ set -u
 docs=$(dirname "$0")/../../docs
 failed=0
 
-mandoc -Tlint -Wwarning "$docs"/*.[18] || failed=1
+# Which other manuals are installed is no matter of the pages.
+lint=$(mandoc -Tlint "$docs"/*.[18] 2>&1 |
+	grep -vE 'referenced manual not found|outdated mandoc.db')
+[ -z "$lint" ] || {
+	echo "$lint"
+	failed=1
+}
 
 class=$(mandoc -Tutf8 "$docs/rsc.1" | col -b | tr -s '[:space:]' ' ' |
 	sed -n 's/.*A class of calls: \([^.]*\)\..*/\1/p' |
