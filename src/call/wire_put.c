@@ -40,7 +40,8 @@ static void put_text(struct out *o, const char *text)
 	size_t len;
 
 	for (len = 0; len < sizeof(plain) && text[len]; len++)
-		plain[len] = wire_is_plain((uint8_t)text[len]) ? text[len] : '?';
+		plain[len] = wire_is_plain((uint8_t)text[len]) ? text[len] :
+								 '?';
 	out_bytes(o, plain, len);
 }
 
@@ -260,4 +261,3 @@ int wire_put_reply(struct buf *buf, const struct req *req)
 	}
 	return end(&o, mark);
 }
-

@@ -346,6 +346,36 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 
 static void resolve_next(struct run *run, struct tracee *t);
 
+int path_allowed(struct run *run, struct tracee *t, char mapped[PATH_MAX])
+{
+	char *name = (char *)t->req.val[3].data;
+	size_t len = (size_t)t->req.ret;
+	const struct route *rule;
+	enum side side;
+
+	/* The call itself will say what is wrong with it. */
+	if (t->req.ret <= 0 || !name || name[0] != '/' || name[len - 1])
+		return 0;
+	side = routes_side(&run->routes, name, mapped, &rule);
+	if ((side == SIDE_DENY || side == SIDE_MISSING) &&
+	    !routes_shown(&run->routes, name))
+		return side == SIDE_DENY ? -EACCES : -ENOENT;
+	return rule && rule->to;
+}
+
+void path_ask(struct run *run, struct tracee *t, int dirfd,
+	      const struct value *path, then_fn then)
+{
+	t->req = (struct req){ .call = call_by_name("rsc_resolve") };
+	t->req.val[0].num = (uint64_t)dirfd;
+	t->req.val[1] = *path;
+	t->req.val[2].num = takes_link(t) ? AT_SYMLINK_NOFOLLOW : 0;
+	t->req.val[3].num = 1;
+	t->req.val[3].len = PATH_MAX;
+	t->req.val[4].num = PATH_MAX;
+	ask(run, t, then);
+}
+
 static void allowed(struct run *run, struct tracee *t)
 {
 	if (t->if_allowed)
@@ -357,36 +387,18 @@ static void allowed(struct run *run, struct tracee *t)
 /* The answer for path t->path_arg: do the rules allow where it leads? */
 static void resolved(struct run *run, struct tracee *t)
 {
-	char *name = (char *)t->req.val[3].data;
-	size_t len = (size_t)t->req.ret;
-	const struct route *rule;
 	char mapped[PATH_MAX];
-	enum side side;
-	struct value *v;
+	struct value *v = &t->asked->val[t->path_arg];
+	int err;
 
-	if (t->req.ret <= 0 || !name || name[0] != '/' || name[len - 1]) {
-		/* The call itself will say what is wrong with it. */
-		t->path_arg++;
+	t->path_arg++;
+	err = path_allowed(run, t, mapped);
+	if (err > 0)
+		err = rename_path(t, v, mapped);
+	if (err < 0)
+		finish_skip(run, t, err);
+	else
 		resolve_next(run, t);
-		return;
-	}
-	side = routes_side(&run->routes, name, mapped, &rule);
-	if ((side == SIDE_DENY || side == SIDE_MISSING) &&
-	    !routes_shown(&run->routes, name)) {
-		finish_skip(run, t, side == SIDE_DENY ? -EACCES : -ENOENT);
-		return;
-	}
-	v = &t->asked->val[t->path_arg++];
-	if (rule && rule->to) {
-		v->len = strlen(mapped);
-		v->data = arena_alloc(&t->arena, v->len + 1);
-		if (!v->data) {
-			finish_skip(run, t, -ENOMEM);
-			return;
-		}
-		memcpy(v->data, mapped, v->len + 1);
-	}
-	resolve_next(run, t);
 }
 
 static void resolve_next(struct run *run, struct tracee *t)
@@ -406,14 +418,7 @@ static void resolve_next(struct run *run, struct tracee *t)
 	t->path_arg = i;
 	if (i && arg[i - 1].kind == ARG_DIRFD)
 		e = files_get(t->files, (int32_t)t->arg[i - 1]);
-	t->req = (struct req){ .call = call_by_name("rsc_resolve") };
-	t->req.val[0].num = (uint64_t)(e ? e->handle : AT_FDCWD);
-	t->req.val[1] = t->asked->val[i];
-	t->req.val[2].num = takes_link(t) ? AT_SYMLINK_NOFOLLOW : 0;
-	t->req.val[3].num = 1;
-	t->req.val[3].len = PATH_MAX;
-	t->req.val[4].num = PATH_MAX;
-	ask(run, t, resolved);
+	path_ask(run, t, e ? e->handle : AT_FDCWD, &t->asked->val[i], resolved);
 }
 
 void forward_checked(struct run *run, struct tracee *t)

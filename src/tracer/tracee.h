@@ -380,6 +380,14 @@ int64_t whole_result(const struct tracee *t, int64_t ret);
  */
 enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 		    struct value *v, char *name, int *err);
+/* Asks the server where path leads, from a directory of its. */
+void path_ask(struct run *run, struct tracee *t, int dirfd,
+	      const struct value *path, then_fn then);
+/*
+ * Its answer: may the path be used? 0, 1 when it is another one for the server,
+ * in mapped then, or -errno.
+ */
+int path_allowed(struct run *run, struct tracee *t, char mapped[PATH_MAX]);
 /* Raises the signal that goes with a result: SIGPIPE. */
 void raise_for(struct tracee *t, int64_t ret);
 /* Counts and prints the call that returned ret. */

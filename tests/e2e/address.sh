@@ -74,6 +74,45 @@ check 'what cannot be is said' \
 	"$(<"$T/note/err")"
 check 'the socket of the path is here' yes \
 	"$([ -S "$T/here/sock" ] && echo yes)"
+# A path is what it leads to, whatever the rules are asked about.
+cat >"$T/bin/secret.py" <<'END'
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind('/srv/w/secret/sock')
+s.listen()
+print('ready', flush=True)
+while True:
+    s.accept()[0].sendall(b'a secret\n')
+END
+CWD=/ there bash -c 'mkdir /srv/w/secret; ln -s secret /srv/w/link
+	ln -s secret/sock /srv/w/short'
+mkfifo "$T/note/begin"
+there /usr/bin/python3 "$T/bin/secret.py" >"$T/note/begin" &
+read -r _ <"$T/note/begin"
+for path in secret/sock link/sock short ../w/./link/../link/sock; do
+	ask "$path" 'a secret' -- nc -dU "$path"
+	ask "$path, denied" 'nc: '$path': Permission denied' \
+		--deny "$TREE/secret/**" -- nc -dU "$path"
+	ask "$path, missing" 'nc: '$path': No such file or directory' \
+		--missing "$TREE/secret/**" -- nc -dU "$path"
+	ask "$path, by sendmsg" '[Errno 13] Permission denied' \
+		--deny "$TREE/secret/**" -- /usr/bin/python3 -c 'if True:
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		try:
+			s.sendmsg([b"x"], [], 0, sys.argv[1])
+		except OSError as e:
+			print(e)' "$path"
+done
+ask 'a mapped path' 'a secret' --map "/else=>$TREE/secret" -- \
+	nc -dU /else/sock
+ask 'a bind to a denied directory' '[Errno 13] Permission denied' \
+	--deny "$TREE/secret/**" -- /usr/bin/python3 -c 'if True:
+	import socket
+	try:
+		socket.socket(socket.AF_UNIX).bind("link/mine")
+	except OSError as e:
+		print(e)'
 check 'explain says so' \
 	'127.0.0.1:7300: local (given rule: local 127.0.0.1:*)' \
 	"$("$T/bin/rsc" explain --local '127.0.0.1:*' 127.0.0.1:7300)"

@@ -501,9 +501,9 @@ int main(void)
 	tcase_add_test(tcase, another_version_ends_the_session_with_both_named);
 	tcase_add_test(tcase, another_table_ends_the_session);
 	tcase_add_test(tcase, a_channel_that_just_closes_is_no_error);
-	tcase_add_loop_test(
-		tcase, a_signal_ends_a_session_and_its_counts_are_written, 0,
-		3);
+	tcase_add_loop_test(tcase,
+			    a_signal_ends_a_session_and_its_counts_are_written,
+			    0, 3);
 	tcase_add_test(tcase, a_session_with_blocked_tasks_ends);
 	tcase_add_loop_test(tcase, a_row_that_modifies_is_erofs_when_read_only,
 			    0, 2 * call_count);
