@@ -31,6 +31,8 @@
 
 #define WIRE_VERSION 1
 #define WIRE_NAME_MAX 64
+/* l_pid of a lock that a task of the session holds; task 0: of none now. */
+#define WIRE_LOCK_TASK(task) (-1 - (int32_t)(task))
 
 enum msg {
 	MSG_HELLO,

@@ -563,6 +563,8 @@ static const struct {
 	{ "rsc_hold", true, do_hold },
 	{ "rsc_recall", false, do_recall },
 	{ "rsc_watch", true, do_watch },
+	{ "F_GETLK", true, locks_get },
+	{ "F_OFD_GETLK", true, locks_get },
 	{ "F_SETFL", true, do_setfl },
 	{ "capget", true, creds_capget },
 	{ "getgroups", true, creds_getgroups },

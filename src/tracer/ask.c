@@ -1,5 +1,6 @@
 /* Calls on the wire and their replies. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +112,27 @@ void tell_close(struct run *run, struct tracee *t, int handle)
 
 	req.val[0].num = (uint64_t)handle;
 	tell(run, t, &req);
+}
+
+/* fcntl(2): closing any descriptor of a file ends the locks on it. */
+static void tell_unlock(struct run *run, struct tracee *t, int handle)
+{
+	struct req req = { .call = call_by_name("F_SETLK") };
+	struct flock lock = { .l_type = F_UNLCK };
+
+	req.val[0].num = (uint64_t)handle;
+	req.val[1].num = req.call->request;
+	req.val[2].num = 1;
+	req.val[2].data = (uint8_t *)&lock;
+	req.val[2].len = sizeof(lock);
+	tell(run, t, &req);
+}
+
+int drop_number(struct run *run, struct tracee *t, long fd)
+{
+	if (t->files->locks && files_has_twin(t->files, fd))
+		tell_unlock(run, t, files_get(t->files, fd)->handle);
+	return files_drop(t->files, fd);
 }
 
 void link_lost(struct run *run, const char *why)

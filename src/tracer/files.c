@@ -118,9 +118,20 @@ int files_set(struct files *files, int fd, int handle, struct remote *remote)
 	return 0;
 }
 
+bool files_has_twin(struct files *files, long fd)
+{
+	struct entry *e = files_get(files, fd);
+
+	for (size_t i = 0; e && i < files->cap; i++)
+		if (&files->ent[i] != e && files->ent[i].handle == e->handle)
+			return true;
+	return false;
+}
+
 int files_drop(struct files *files, long fd)
 {
 	struct entry *e = files_get(files, fd);
+	bool twin = files_has_twin(files, fd);
 	int handle;
 
 	if (!e)
@@ -128,10 +139,7 @@ int files_drop(struct files *files, long fd)
 	handle = e->handle;
 	remote_unref(e->remote);
 	*e = (struct entry){ .handle = -1 };
-	for (size_t i = 0; i < files->cap; i++)
-		if (files->ent[i].handle == handle)
-			return -1;
-	return handle;
+	return twin ? -1 : handle;
 }
 
 int files_lowest(const struct files *files, pid_t pid, int min)

@@ -51,6 +51,7 @@ struct files {
 	unsigned int refs;
 	struct entry *ent; /* owned, indexed by descriptor number */
 	size_t cap;
+	bool locks; /* somebody may hold record locks by it */
 };
 
 /* The table that the images of descriptions are in. */
@@ -72,6 +73,8 @@ void files_unref(struct files *files);
 struct entry *files_get(struct files *files, long fd);
 /* fd stands for handle from now on; takes a reference. 0 or -ENOMEM. */
 int files_set(struct files *files, int fd, int handle, struct remote *remote);
+/* True when another number stands for the handle of fd, too. */
+bool files_has_twin(struct files *files, long fd);
 /*
  * Forgets fd. Returns the handle if no other number stands for it (it is to
  * be closed on the server), else -1.

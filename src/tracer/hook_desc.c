@@ -39,7 +39,7 @@ void hook_close(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	handle = files_drop(t->files, (int32_t)t->arg[0]);
+	handle = drop_number(run, t, (int32_t)t->arg[0]);
 	if (handle < 0) {
 		t->result = 0;
 		let_go_then(run, t, close_done);
@@ -60,7 +60,7 @@ static void close_range_done(struct run *run, struct tracee *t)
 	if (t->regs.ret == 0 && !(t->arg[2] & CLOSE_RANGE_CLOEXEC)) {
 		for (uint64_t fd = (uint32_t)t->arg[0];
 		     fd <= last && fd < t->files->cap; fd++) {
-			int handle = files_drop(t->files, (long)fd);
+			int handle = drop_number(run, t, (long)fd);
 
 			if (handle >= 0)
 				tell_close(run, t, handle);
@@ -119,7 +119,7 @@ static void dup_done(struct run *run, struct tracee *t)
 		return;
 	}
 	copy = e ? e->handle : -1;
-	handle = files_drop(t->files, (long)fd);
+	handle = drop_number(run, t, (long)fd);
 	if (handle >= 0 && handle != copy)
 		tell_close(run, t, handle);
 	if (e)
@@ -176,12 +176,30 @@ void hook_dup2(struct run *run, struct tracee *t)
 
 /* ---- fcntl, ioctl: the request decides ---- */
 
+/* The server names a task, the program knows a process. */
+static void lock_answered(struct run *run, struct tracee *t)
+{
+	struct flock *lock = (void *)t->req.val[2].data;
+	struct tracee *holder;
+
+	if (t->req.ret == 0 && lock && lock->l_type != F_UNLCK &&
+	    lock->l_pid < -1) {
+		holder = tracee_by_task(run, (uint32_t)(-1 - lock->l_pid));
+		lock->l_pid = holder ? tree_group_number(run, holder) : 0;
+	}
+	finish_reply(run, t);
+}
+
 static void forward_request(struct run *run, struct tracee *t, int err)
 {
 	const struct call *row = call_by_request(t->call, (uint32_t)t->arg[1]);
 
 	if (row) {
 		t->call = row;
+		if (row->request == F_GETLK || row->request == F_OFD_GETLK)
+			t->if_remote = lock_answered;
+		if (row->request == F_SETLK || row->request == F_SETLKW)
+			t->files->locks = true;
 		by_fd(run, t);
 		return;
 	}

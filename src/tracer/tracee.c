@@ -172,7 +172,7 @@ void tracee_drop_closed(struct run *run, struct tracee *t)
 		if (!files_get(t->files, (long)fd) ||
 		    files_is_open(t->pid, (int)fd))
 			continue;
-		handle = files_drop(t->files, (long)fd);
+		handle = drop_number(run, t, (long)fd);
 		if (handle >= 0)
 			tell_close(run, t, handle);
 	}

@@ -234,6 +234,11 @@ void tell_spawn(struct run *run, struct tracee *t, uint32_t parent,
 void tell_exit(struct run *run, struct tracee *t);
 /* Closes handle in t's context; nobody waits. */
 void tell_close(struct run *run, struct tracee *t, int handle);
+/*
+ * t's number fd is closed: as files_drop(), and record locks on a file that
+ * stays open by another number end.
+ */
+int drop_number(struct run *run, struct tracee *t, long fd);
 /* Takes what has arrived; calls then of every tracee that got its reply. */
 void take_replies(struct run *run);
 /* The link is gone: every asking tracee gets -EIO. */
