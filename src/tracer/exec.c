@@ -494,6 +494,7 @@ void exec_hook(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
+	memcpy(t->path, e->want, (size_t)n + 1);
 	/* The program that rsc was told to run: this machine's, if it is here. */
 	if (t->launching && run->exec == EXEC_LOCAL && is_here(e->want)) {
 		run_as_named(run, t);
@@ -521,6 +522,19 @@ void exec_hook(struct run *run, struct tracee *t)
 	look_for(run, t);
 }
 
+/* The line of a call whose memory is gone. */
+static void account_exec(struct run *run, struct tracee *t)
+{
+	unsigned int at = t->call->arg[0].kind == ARG_DIRFD;
+	struct value *v = &t->req.val[at];
+
+	t->req.call = t->call;
+	v->data = (uint8_t *)t->path;
+	v->len = strlen(t->path);
+	account(run, t, 0);
+	t->req.call = NULL;
+}
+
 int exec_done(struct run *run, struct tracee *t, bool *here)
 {
 	struct program *program = program_new();
@@ -531,7 +545,7 @@ int exec_done(struct run *run, struct tracee *t, bool *here)
 		return -ENOMEM;
 	if (t->exec) {
 		scripts = !t->exec->to.nargs;
-		account(run, t, 0);
+		account_exec(run, t);
 		err = exec_image_done(t, &t->exec->to);
 	}
 	exec_drop(t);

@@ -77,8 +77,11 @@ static int exec_file(enum exec_mode mode, const char *path, char **argv)
 	return err == -ENOEXEC && is_text(path) ? exec_script(path, argv) : err;
 }
 
-/* execvp(3), but an image of another ABI is not given to the shell. */
-static int exec_search(enum exec_mode mode, char **argv)
+/*
+ * execvp(3), but an image of another ABI is not given to the shell. here: only
+ * of the files that are on this machine.
+ */
+static int exec_search(enum exec_mode mode, bool here, char **argv)
 {
 	const char *dir = getenv("PATH");
 	char path[PATH_MAX];
@@ -94,6 +97,8 @@ static int exec_search(enum exec_mode mode, char **argv)
 		len = (int)strcspn(dir, ":");
 		if (snprintf(path, sizeof(path), "%.*s%s%s", len, dir,
 			     len ? "/" : "", argv[0]) >= (int)sizeof(path))
+			continue;
+		if (here && access(path, F_OK))
 			continue;
 		now = exec_file(mode, path, argv);
 		if (now == -EACCES)
@@ -122,7 +127,11 @@ static void child(const struct run *run, char **argv, int go)
 		_exit(125);
 	}
 	syscall(READY_NR);
-	err = exec_search(run->exec, argv);
+	/* What this machine has, the server is not asked for. */
+	err = run->exec == EXEC_LOCAL ? exec_search(run->exec, true, argv) :
+					-ENOENT;
+	if (err == -ENOENT)
+		err = exec_search(run->exec, false, argv);
 	log_err("%s: %s", argv[0],
 		err == -ENOENT && !strchr(argv[0], '/') ?
 			"no such program in $PATH" :

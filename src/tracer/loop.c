@@ -194,7 +194,6 @@ again:
 	t->tgid = t->pid;
 	t->state = T_RUNNING;
 	t->then = NULL;
-	t->launching = false;
 	maps_unref(t->maps, keeper_release, run);
 	t->maps = NULL;
 	if (tracee_unshare(run, t, SPAWN_FS)) {
@@ -212,6 +211,7 @@ again:
 		kill(t->pid, SIGKILL);
 		return;
 	}
+	t->launching = false;
 	if (here)
 		find_loader(t);
 	if (vdso_hides_calls(run) && vdso_hide(t->pid))

@@ -26,6 +26,8 @@ void account(struct run *run, struct tracee *t, int64_t ret)
 	struct stats *s;
 	struct timespec now;
 
+	if (t->launching)
+		return; /* rsc looks for the program */
 	if (run->trace.on)
 		print_call(run, t, ret);
 	if (!t->call)

@@ -7,7 +7,9 @@ COUNT=/dev/null serve main
 prepare '
 	printf "0123456789%.0s" 1 2 3 4 5 6 7 8 9 10 >long
 	printf "tab\there\n\001\377" >odd
-	mkdir dir; ln -s long link; echo x >locked
+	mkdir bin; echo x >locked
+	printf "#!/bin/sh\necho from there\n" >bin/cat; cp bin/cat bin/only-there
+	chmod 755 bin/cat bin/only-there
 '
 fresh
 RSC=$T/bin/rsc
@@ -99,6 +101,22 @@ try --nope -- true
 check 'an unknown option: status' 125 $status
 check 'an unknown option' "rsc run: unrecognized option '--nope'" \
 	"$(head -n 1 "$T/note/err")"
+
+# ---- which program ----
+
+rm -r "$TREE/bin"
+search() {	# CMD...
+	PATH=$TREE/bin:/no/such:$PATH "$RSC" run --server "$url" --cwd / \
+		"${HERE[@]}" "$@" 2>&1
+}
+check 'what $PATH has here is not looked for there' box \
+	"$(search -e trace=execve -- cat /etc/hostname)"
+check 'what it has there only is found' 'from there' \
+	"$(search -e trace=execve -- only-there)"
+check 'a program of a program is in the trace' \
+	"execve(\"$TREE/bin/cat\", A, A) = 0 <local>
+from there" "$(search -e trace=execve -- bash -c 'exec cat' |
+	sed 's/0x[0-9a-f]*/A/g')"
 
 # ---- which server ----
 
