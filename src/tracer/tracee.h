@@ -164,6 +164,7 @@ struct waiting {
 	unsigned int in_a_row; /* stops since the channel was looked at */
 	long long since;       /* ns; BUSY_STOPS ago */
 	pid_t tid;	       /* the tracer's own thread */
+	int in;		       /* the channel, for the watcher */
 	int kick;	       /* owned eventfd: something is tied */
 	int credit;	       /* of waiting actively, which may fail */
 	atomic_uint stops;

@@ -68,7 +68,7 @@ int wait_init(struct run *run)
 static void watch_channel(struct run *run)
 {
 	struct pollfd p[3] = {
-		{ .fd = atomic_load(&run->wait.lost) ? -1 : run->channel.in,
+		{ .fd = atomic_load(&run->wait.lost) ? -1 : run->wait.in,
 		  .events = POLLIN },
 		{ .fd = run->listener, .events = POLLIN },
 		{ .fd = run->wait.kick, .events = POLLIN },
@@ -117,6 +117,7 @@ static void start_watcher(struct run *run)
 	sigset_t old;
 
 	run->wait.tid = gettid();
+	run->wait.in = run->channel.in;
 	sigaction(SIG_WAKE, &action, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);

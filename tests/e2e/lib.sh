@@ -37,7 +37,8 @@ cd "$(dirname "$0")" || exit 1
 # A sanitized rsc writes its reports where both worlds are; none may be there
 # at the end.
 SANITIZE=(ASAN_OPTIONS="log_path=$T/note/report"
-	UBSAN_OPTIONS="log_path=$T/note/report:print_stacktrace=1")
+	UBSAN_OPTIONS="log_path=$T/note/report:print_stacktrace=1"
+	TSAN_OPTIONS="log_path=$T/note/report:suppressions=$T/bin/tsan.supp")
 exec 8<"$RSC"
 mount -t tmpfs -o mode=755,size=256m e2e "$T" || exit 1
 mkdir "$T/bin" "$T/note"
@@ -49,6 +50,7 @@ if [ -n "${COUNTS-}" ]; then
 fi
 cat <&8 >"$T/bin/rsc" && chmod 755 "$T/bin/rsc"
 exec 8<&-
+cp ../tsan.supp "$T/bin/"
 failed=0
 checks=0
 holder=
