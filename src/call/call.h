@@ -104,6 +104,8 @@ enum flag_set {
 	FL_UNLINK, /* AT_REMOVEDIR, which has the bit of AT_EACCESS */
 	FL_RENAME, /* RENAME_* */
 	FL_LOCK,   /* LOCK_* */
+	FL_SOCKET, /* SOCK_*, of which the lowest bits are the type */
+	FL_MSG,	   /* MSG_* */
 	FL_SETS
 };
 
@@ -120,15 +122,27 @@ enum uint_type {
 enum int_type {
 	IN_NONE,
 	IN_WHENCE, /* SEEK_* */
+	IN_FAMILY, /* AF_* */
+	IN_LEVEL,  /* SOL_* */
+	IN_OPTION, /* of that level */
+	IN_HOW,	   /* SHUT_* */
+	/* The rest name processes of the tree: */
 	IN_PID,	   /* process or thread; 0, the caller itself, never travels */
 	IN_TARGET, /* the same, or as a negative number a process group */
 	IN_WHO,	   /* process, group or user, by the argument before it */
 };
 
+/* What the bytes of an ARG_IN or ARG_OUT_AT are. */
+enum bytes_type {
+	BY_NONE,
+	BY_ADDRESS, /* struct sockaddr */
+	BY_OPTION,  /* the value of a socket's option */
+};
+
 struct arg {
 	uint8_t kind; /* enum arg_kind */
 	uint8_t len;  /* index of the length argument */
-	uint8_t type; /* enum struct_type, flag_set, uint_type, int_type */
+	uint8_t type; /* enum struct_type, flag_set, uint_type, int_type, ... */
 	uint8_t link; /* of FLAGS: enum link_rule */
 	uint32_t bit; /* of that rule */
 };

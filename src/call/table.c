@@ -117,6 +117,8 @@ _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 #define FLAGS_UNLINK { .kind = ARG_FLAGS, .type = FL_UNLINK }
 #define FLAGS_RENAME { .kind = ARG_FLAGS, .type = FL_RENAME }
 #define FLAGS_LOCK { .kind = ARG_FLAGS, .type = FL_LOCK }
+#define FLAGS_SOCKET { .kind = ARG_FLAGS, .type = FL_SOCKET }
+#define FLAGS_MSG { .kind = ARG_FLAGS, .type = FL_MSG }
 #define FLAGS_OPEN { .kind = ARG_FLAGS, .type = FL_OPEN }
 #define FD { .kind = ARG_FD }
 #define DIRFD { .kind = ARG_DIRFD }
@@ -130,6 +132,14 @@ _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 #define STRUCT_IN(t) { .kind = ARG_STRUCT_IN, .type = ST_##t }
 #define STRUCT_OUT(t) { .kind = ARG_STRUCT_OUT, .type = ST_##t }
 #define STRUCT_INOUT(t) { .kind = ARG_STRUCT_INOUT, .type = ST_##t }
+#define FAMILY { .kind = ARG_INT, .type = IN_FAMILY }
+#define LEVEL { .kind = ARG_INT, .type = IN_LEVEL }
+#define OPTNAME { .kind = ARG_INT, .type = IN_OPTION }
+#define HOW { .kind = ARG_INT, .type = IN_HOW }
+#define ADDRESS(n) { .kind = ARG_IN, .len = (n), .type = BY_ADDRESS }
+#define ADDRESS_AT(n) { .kind = ARG_OUT_AT, .len = (n), .type = BY_ADDRESS }
+#define OPTVAL(n) { .kind = ARG_IN, .len = (n), .type = BY_OPTION }
+#define OPTVAL_AT(n) { .kind = ARG_OUT_AT, .len = (n), .type = BY_OPTION }
 #define OUT_AT(n) { .kind = ARG_OUT_AT, .len = (n) }
 #define MSG_IN { .kind = ARG_MSG_IN }
 #define MSG_OUT { .kind = ARG_MSG_OUT }

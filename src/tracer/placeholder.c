@@ -107,7 +107,8 @@ static uint64_t flags_of(const struct tracee *t)
 	for (i = 0; i < CALL_ARGS; i++) {
 		arg = &t->call->arg[i];
 		how = (const void *)t->req.val[i].data;
-		if (arg->kind == ARG_FLAGS && arg->type == FL_OPEN)
+		if (arg->kind == ARG_FLAGS &&
+		    (arg->type == FL_OPEN || arg->type == FL_SOCKET))
 			return t->arg[i];
 		if (arg->kind == ARG_STRUCT_IN && arg->type == ST_open_how)
 			return how ? how->flags : O_RDWR;

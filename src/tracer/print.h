@@ -65,6 +65,12 @@ void put_bytes(struct buf *out, const uint8_t *data, size_t len, size_t max);
 void put_name(struct buf *out, const char *name);
 /* Appends the arguments of t's call, without parentheses. */
 void put_args(struct buf *out, const struct trace *trace, struct tracee *t);
+/*
+ * print_net.c: appends argument i of a call on sockets, which is v; false when
+ * it is like those of other calls.
+ */
+bool put_net(struct buf *out, const struct trace *trace, struct tracee *t,
+	     unsigned int i, const struct value *v);
 /* Appends the O_* names of flags. */
 void put_open_flags(struct buf *out, uint64_t flags);
 

@@ -443,6 +443,8 @@ static void put_arg(struct buf *out, const struct trace *trace,
 
 	/* Hooks ask for other calls on the way: those are not this one's. */
 	v = t->req.call == t->call ? &t->req.val[i] : &none;
+	if (t->call->classes & C_NETWORK && put_net(out, trace, t, i, v))
+		return;
 	switch ((enum arg_kind)arg->kind) {
 	case ARG_NONE:
 		return;

@@ -94,6 +94,15 @@ int64_t whole_result(const struct tracee *t, int64_t ret)
  * may block: their parts are one call. A read of anything else gives what is
  * there.
  */
+/* MSG_WAITALL */
+static bool waits_for_all(const struct tracee *t)
+{
+	uint32_t flags = message_flags(t);
+
+	return t->call->ret == RET_TRUNC && flags & MSG_WAITALL &&
+	       !(flags & MSG_PEEK);
+}
+
 static bool goes_on(const struct tracee *t, int64_t ret)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
@@ -105,7 +114,7 @@ static bool goes_on(const struct tracee *t, int64_t ret)
 		return false;
 	file = (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_FILE;
 	return file || t->call->arg[1].kind == ARG_IN ||
-	       t->call->arg[1].kind == ARG_IOV_IN;
+	       t->call->arg[1].kind == ARG_IOV_IN || waits_for_all(t);
 }
 
 /* The bytes that a read could not hand over are still to be read. */

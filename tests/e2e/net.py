@@ -51,9 +51,10 @@ def streams(family, address):
         sender = threading.Thread(target=s.sendall, args=(big,))
         sender.start()
         got = b''
-        while len(got) < len(big):
-            got += s.recv(min(1 << 16, len(big) - len(got)),
-                          socket.MSG_WAITALL)
+        while len(got) < 1 << 18:
+            got += s.recv(1 << 16, socket.MSG_WAITALL)
+        # more than travels at once
+        got += s.recv(len(big) - len(got), socket.MSG_WAITALL)
         sender.join()
         say('echo', got == big)
         s.sendall(b'one')
