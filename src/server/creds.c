@@ -4,14 +4,18 @@
  * change every thread of the session, which is other processes of the client.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "call/types.h"
+#include "server/path.h"
 #include "server/run_internal.h"
 
 /* The wire says bytes, the kernel groups. */
@@ -110,4 +114,52 @@ int64_t creds_exec(struct run *run, bool *go_on)
 		prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	root = !(bits & SECBIT_NOROOT) && (!uid[0] || !uid[1]);
 	return exec_caps(root, !root || !uid[1]);
+}
+
+/* The lines of /proc/PID/status that are about credentials. */
+static bool is_about_creds(const char *line)
+{
+	static const char *const labels[] = { "Uid:", "Gid:", "Groups:", "Cap" };
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
+		if (!strncmp(line, labels[i], strlen(labels[i])))
+			return true;
+	return false;
+}
+
+/* Whose they are is a task of this client. */
+int64_t creds_status(struct run *run, bool *go_on)
+{
+	struct value *val = run->req->val;
+	char name[64];
+	char *line = NULL;
+	size_t size = 0;
+	size_t len = 0;
+	ssize_t n;
+	pid_t tid;
+	FILE *f;
+	int fd;
+
+	*go_on = false;
+	tid = frames_tid(run->worker->session, (uint32_t)val[0].num);
+	if (tid <= 0 || !val[1].data)
+		return -ESRCH;
+	snprintf(name, sizeof(name), "self/task/%d/status", tid);
+	fd = openat(path_proc(), name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ESRCH;
+	f = fdopen(fd, "r");
+	if (!f) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((n = getline(&line, &size, f)) > 0) {
+		if (!is_about_creds(line) || len + (size_t)n > val[1].len)
+			continue;
+		memcpy(val[1].data + len, line, (size_t)n);
+		len += (size_t)n;
+	}
+	free(line);
+	fclose(f);
+	return (int64_t)len;
 }

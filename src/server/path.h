@@ -17,6 +17,7 @@ struct place {
 	int dirfd;
 	const char *path;
 	uint64_t resolve; /* RESOLVE_* of openat2(2) that the call asks for */
+	bool own;	  /* made by path_begin_own() */
 	bool magic;	  /* path is a magic link that may be followed */
 	int held;	  /* owned; -1, or the dirfd that path_guard made */
 	char text[PATH_MAX]; /* path, when it was replaced */
@@ -36,6 +37,11 @@ void path_begin(struct place *place, int dirfd, const char *path);
  * call that takes no directory. 0 or -errno.
  */
 int path_begin_at(struct place *place, int fd, const char *rest, bool at);
+/*
+ * A file below /proc of the session itself that is no secret of it: what is
+ * mounted. The caller has checked the name.
+ */
+void path_begin_own(struct place *place, const char *name);
 void path_end(struct place *place);
 /*
  * Resolves place: 0 when the call may go there (also when nothing is there:

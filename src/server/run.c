@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -119,10 +120,18 @@ static int64_t dirfd_of(const struct run *run, unsigned int i)
 	return run_owns(run, fd) ? fd : -EBADF;
 }
 
+/* The files below /proc/self that the client may see: they are no secret. */
+static bool is_public(const char *name)
+{
+	return !strcmp(name, "mounts") || !strcmp(name, "mountinfo") ||
+	       !strcmp(name, "mountstats");
+}
+
 int run_begin(const struct run *run, struct place *place, int dirfd,
 	      const char *path, bool at)
 {
 	static const char fds[] = "/proc/self/fd/";
+	static const char self[] = "/proc/self/";
 	const char *rest = path + sizeof(fds) - 1;
 	int fd;
 
@@ -133,7 +142,11 @@ int run_begin(const struct run *run, struct place *place, int dirfd,
 			return path_begin_at(place, fd,
 					     rest + strspn(rest, "/"), at);
 	}
-	path_begin(place, dirfd, path);
+	if (at && !strncmp(path, self, sizeof(self) - 1) &&
+	    is_public(path + sizeof(self) - 1))
+		path_begin_own(place, path + sizeof(self) - 1);
+	else
+		path_begin(place, dirfd, path);
 	return 0;
 }
 
@@ -535,6 +548,24 @@ static int64_t do_world(struct run *run, bool *go_on)
 			   -EFAULT;
 }
 
+static int64_t do_fdinfo(struct run *run, bool *go_on)
+{
+	struct value *v = &run->req->val[1];
+	char name[64];
+	ssize_t n;
+	int fd;
+
+	*go_on = false;
+	snprintf(name, sizeof(name), "thread-self/fdinfo/%d",
+		 (int)run->reg[0]);
+	fd = openat(path_proc(), name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = v->data ? read(fd, v->data, v->len) : -1;
+	close(fd);
+	return n < 0 ? -EIO : n;
+}
+
 static int64_t do_syslog(struct run *run, bool *go_on)
 {
 	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
@@ -586,6 +617,8 @@ static const struct {
 	{ "syslog", true, do_syslog },
 	{ "prlimit64", true, do_prlimit64 },
 	{ "rsc_world", false, do_world },
+	{ "rsc_status", true, creds_status },
+	{ "rsc_fdinfo", true, do_fdinfo },
 };
 
 /* Runs the hook of a row, if it has one for this moment. */

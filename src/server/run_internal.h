@@ -52,6 +52,7 @@ int64_t creds_capget(struct run *run, bool *go_on);
 int64_t creds_exec(struct run *run, bool *go_on);
 int64_t creds_getgroups(struct run *run, bool *go_on);
 int64_t creds_setgroups(struct run *run, bool *go_on);
+int64_t creds_status(struct run *run, bool *go_on);
 
 /* locks.c: F_GETLK, whose answer names the task that holds the lock. */
 int64_t locks_get(struct run *run, bool *go_on);

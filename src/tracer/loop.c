@@ -281,6 +281,7 @@ void group_stop(struct run *run, struct tracee *t, int sig)
 {
 	bool job = sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 
+	t->stopped = true;
 	ptrace(PTRACE_LISTEN, t->pid, 0, 0);
 	if (job && t->pid == run->child && getpgid(t->pid) == getpgrp())
 		raise(SIGSTOP);
@@ -291,6 +292,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 	int event = status >> 16;
 	int sig = WSTOPSIG(status);
 
+	t->stopped = false;
 	if (t->state == T_PARKED && event != PTRACE_EVENT_EXIT) {
 		park_stop(run, t, event, sig);
 		return;

@@ -186,6 +186,7 @@ static enum proc_side ours(struct tracee *t, const struct part *p,
 	place->path = path;
 	place->link = link;
 	place->who = p->who;
+	place->fd = -1;
 	t->place = place;
 	return PROC_OURS;
 }
@@ -309,6 +310,23 @@ static enum proc_side below_fd(struct run *run, struct tracee *t,
 	return elsewhere(name, e->remote->path, rest);
 }
 
+/* What the server says of a descriptor of its own, if that is the caller's. */
+static enum proc_side below_fdinfo(struct tracee *t, const struct part *p)
+{
+	const char *rest = p->rest;
+	enum proc_side side = ours(t, p, NULL);
+	char number[16];
+
+	if (side == PROC_OURS && p->who && p->who->files == t->files &&
+	    next_part(&rest, number, sizeof(number)) && !*rest)
+		t->place->fd =
+			files_get(t->files, atoi(number)) ? atoi(number) : -1;
+	return side;
+}
+
+/* Of all processes of a machine; those here are in no other mount namespace. */
+static const char *const shared[] = { "mounts", "mountinfo", "mountstats" };
+
 enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 			 bool literal, bool follow)
 {
@@ -335,33 +353,49 @@ enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 		return below_exe(t, &p, name, follow);
 	if (!strcmp(p.name, "net"))
 		return there(t, "/proc/net", p.rest);
-	if (!strcmp(p.name, "mounts") && !*p.rest)
-		return there(t, "/proc/mounts", "");
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++)
+		if (!strcmp(p.name, shared[i]) && !*p.rest)
+			return there(t, "/proc/self", p.name);
+	if (!strcmp(p.name, "fdinfo") && *p.rest)
+		return below_fdinfo(t, &p);
 	return ours(t, &p, NULL);
 }
 
 /* ---- calls on what is ours ---- */
 
-static int64_t open_file(struct run *run, struct tracee *t)
+/* Its flags; -errno where they cannot be had. */
+static int how_to_open(const struct tracee *t, struct open_how *how)
 {
-	const struct proc_place *place = t->place;
 	const struct open_how *asked = (const void *)t->req.val[2].data;
-	struct open_how how = { 0 };
+
+	*how = (struct open_how){ 0 };
+	if (strcmp(t->call->name, "openat2")) {
+		how->flags = (uint32_t)t->arg[2];
+		return 0;
+	}
+	if (!asked)
+		return -EFAULT;
+	*how = *asked;
+	how->resolve &= ~(uint64_t)(RESOLVE_BENEATH | RESOLVE_IN_ROOT);
+	return 0;
+}
+
+static bool only_reads(const struct open_how *how)
+{
+	return (how->flags & O_ACCMODE) == O_RDONLY &&
+	       !(how->flags & (O_PATH | O_DIRECTORY | O_CREAT | O_TRUNC));
+}
+
+static int64_t open_file(struct run *run, struct tracee *t,
+			 struct open_how *how)
+{
 	long fd;
 
-	if (!strcmp(t->call->name, "openat2")) {
-		if (!asked)
-			return -EFAULT;
-		how = *asked;
-		how.resolve &= ~(uint64_t)(RESOLVE_BENEATH | RESOLVE_IN_ROOT);
-	} else {
-		how.flags = (uint32_t)t->arg[2];
-	}
-	how.flags |= O_CLOEXEC | O_NOCTTY;
-	if (how.flags & O_PATH)
-		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	fd = syscall(SYS_openat2, run->tree.proc, place->path, &how,
-		     sizeof(how));
+	how->flags |= O_CLOEXEC | O_NOCTTY;
+	if (how->flags & O_PATH)
+		how->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	fd = syscall(SYS_openat2, run->tree.proc, t->place->path, how,
+		     sizeof(*how));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -454,12 +488,19 @@ int proc_is_dir(struct run *run, struct tracee *t)
 
 void proc_run(struct run *run, struct tracee *t)
 {
+	struct open_how how;
 	int64_t ret;
 	int err;
 
 	ret = fetch(t);
 	if (!ret && t->call->ret == RET_FD) {
-		ret = open_file(run, t);
+		ret = how_to_open(t, &how);
+		if (!ret && only_reads(&how) && proc_is_composed(t->place)) {
+			proc_compose(run, t);
+			return;
+		}
+		if (!ret)
+			ret = open_file(run, t, &how);
 		if (ret >= 0) {
 			placeholder_give(run, t, (int)ret);
 			return;

@@ -40,6 +40,14 @@ enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 /* Makes the call of t on the place that proc_path() found, and ends it. */
 void proc_run(struct run *run, struct tracee *t);
 
+/*
+ * proc_text.c: true when the text of the place is not this kernel's alone;
+ * proc_compose() then ends the open of t for reading.
+ */
+struct proc_place;
+bool proc_is_composed(const struct proc_place *place);
+void proc_compose(struct run *run, struct tracee *t);
+
 /* 0 when what proc_path() found is a directory, or -errno. */
 int proc_is_dir(struct run *run, struct tracee *t);
 

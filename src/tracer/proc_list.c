@@ -123,7 +123,8 @@ void hook_getdents(struct run *run, struct tracee *t)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
 
-	if (e && e->remote->path && !strcmp(e->remote->path, "/proc"))
+	if (tree_is_wanted(run) && e && e->remote->path &&
+	    !strcmp(e->remote->path, "/proc"))
 		t->if_remote = listed;
 	by_fd(run, t);
 }

@@ -75,6 +75,7 @@ struct proc_place {
 	const char *path;   /* below run->tree.proc, or on the wire */
 	const char *link;   /* what a link says, or NULL: what it says */
 	struct tracee *who; /* whose directory it is in; NULL: a dead one's */
+	int fd;		    /* of fdinfo: stands for a remote one; or -1 */
 };
 
 struct tracee {
@@ -145,6 +146,7 @@ struct tracee {
 	bool started;	/* its first stop was seen */
 	bool still;	/* not to be parked: its call has several steps */
 	bool exiting;	/* at its exit event: nothing more to park */
+	bool stopped;	/* in a group stop */
 	bool launching; /* before the program's own exec */
 };
 

@@ -37,9 +37,27 @@ for cmd in \
 	'exec 3>w; echo through >/proc/self/fd/3; echo again >/dev/fd/3; cat w' \
 	'head -c 4 /proc/self/maps | wc -c; grep -c " /.*/libc[.]" /proc/$$/maps' \
 	'cat /proc/mounts >m; cat /proc/self/mounts | cmp - m; echo $?' \
-	'cat /proc/net/dev | cmp - /proc/self/net/dev; echo $?'; do
+	'cat /proc/net/dev | cmp - /proc/self/net/dev; echo $?' \
+	'df .; df -a | wc -l; findmnt -no TARGET,FSTYPE /srv; findmnt | wc -l' \
+	'cut -d " " -f 5 /proc/self/mountinfo /proc/$$/mountinfo' \
+	'wc -l </proc/self/mountstats; findmnt -T /srv/w -no TARGET' \
+	'exec 3<>f; read -rn 3 -u 3; grep -e pos -e flags /proc/self/fdinfo/3' \
+	'grep -E "^(State|Tracer|Seccomp|Uid|Gid|Groups|Cap|Thr)" /proc/self/status'; do
 	same bash -c "$cmd"
 done
+MODES=(--all)
+for cmd in \
+	'sleep 9 & kill -STOP $!; until grep "^State.*T" /proc/$!/status; do :
+		done; ps -o stat= $! | cut -c 1; kill -CONT $!
+		until grep "^State.*S" /proc/$!/status; do :; done
+		cut -d " " -f 3-4 /proc/$!/stat | cut -c 1; kill $!' \
+	'ps -o etimes= $$ | tr -d " "; ps -o stat= $$ | cut -c 1'; do
+	same bash -c "$cmd"
+done
+same setpriv --reuid 1000 --regid 1000 --groups 5,6 \
+	bash -c 'grep -E "^(Uid|Gid|Groups|Cap)" /proc/self/status /proc/$$/status |
+		sed "s/[0-9]*.status//"; id'
+MODES=('' --all)
 
 same python3 -c '
 import os
@@ -212,7 +230,7 @@ WRAP=()
 ran openat readlinkat newfstatat kill tkill tgkill rt_sigqueueinfo \
 	rt_tgsigqueueinfo getpriority sched_getscheduler sched_setscheduler \
 	sched_setparam sched_getparam sched_setattr sched_getattr \
-	sched_rr_get_interval rsc_world \
+	sched_rr_get_interval rsc_world rsc_status \
 	sched_setaffinity sched_getaffinity prlimit64 ioprio_get ioprio_set \
 	pidfd_open pidfd_send_signal getpgid getsid setpriority
 finish

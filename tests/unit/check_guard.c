@@ -125,7 +125,9 @@ static const char *const inside[] = {
 	"/proc/self/ns/mnt",
 	"/proc/self/task",
 	"/proc/self/net/dev",
-	"/proc/self/mounts",
+	"/proc/self//mounts",
+	"/proc/thread-self/mounts",
+	"/proc/self/fdinfo/0",
 	"/proc/self/task/S/mem",
 	"/proc/thread-self/mem",
 	"/proc/thread-self/fd/3",
@@ -215,6 +217,27 @@ START_TEST(an_open_never_reaches_inside)
 		REFUSED(CALL(&c, 1, "openat2", HERE, TEXT(path),
 			     BYTES(&how, sizeof(how)), NUM(sizeof(how))),
 			path);
+	}
+}
+END_TEST
+
+/* What is mounted is no secret, and nothing else comes of it. */
+START_TEST(what_is_mounted_is_read_only)
+{
+	static const char *const names[] = { "/proc/self/mounts",
+					     "/proc/self/mountinfo",
+					     "/proc/self/mountstats" };
+	int64_t fd;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		fd = client_open(&c, 1, names[i], O_RDONLY);
+		ck_assert_int_ge(fd, 0);
+		REFUSED(client_open(&c, 1, names[i], O_RDWR), names[i]);
+		REFUSED(client_open(&c, 1, names[i], O_WRONLY), names[i]);
+		REFUSED(client_open(&c, 1, names[i], O_PATH), names[i]);
+		ck_assert_int_lt(CALL(&c, 1, "openat", NUM(fd), TEXT("../mem"),
+				      NUM(O_RDONLY), NUM(0)),
+				 0);
 	}
 }
 END_TEST
@@ -544,6 +567,7 @@ int main(void)
 
 	tcase_add_checked_fixture(guard, set_up, tear_down);
 	tcase_set_timeout(guard, 60);
+	tcase_add_test(guard, what_is_mounted_is_read_only);
 	tcase_add_loop_test(guard, an_open_never_reaches_inside, 0, ninside);
 	tcase_add_loop_test(guard, no_restriction_of_an_open_helps, 0, ninside);
 	tcase_add_loop_test(guard, no_call_by_path_reaches_inside, 0, ninside);
