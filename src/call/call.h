@@ -109,6 +109,12 @@ enum flag_set {
 	FL_SETS
 };
 
+/* What is at the address of an ARG_PTR. */
+enum ptr_type {
+	PT_NONE,
+	PT_DEADLINE, /* a timespec, of which the row's hook knows the clock */
+};
+
 /* What an ARG_UINT means beyond its bits. */
 enum uint_type {
 	UI_NONE,
@@ -201,6 +207,11 @@ extern const struct struct_info struct_table[ST_COUNT];
 /* The row of a wire id, or NULL. */
 const struct call *call_by_id(unsigned int id);
 /* The row of a name (canonical names only), or NULL. */
+/*
+ * The argument that may hold an absolute time: PT_DEADLINE or an itimerspec that
+ * the call reads. -1: none.
+ */
+int call_deadline(const struct call *call);
 const struct call *call_by_name(const char *name);
 /* The row of a number of the architecture built for, or NULL. */
 const struct call *call_by_nr(long nr);

@@ -146,6 +146,7 @@ _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 #define MSGS_IN(n) { .kind = ARG_MSG_IN, .len = (n) }
 #define MSGS_OUT(n) { .kind = ARG_MSG_OUT, .len = (n) }
 #define PTR { .kind = ARG_PTR }
+#define DEADLINE { .kind = ARG_PTR, .type = PT_DEADLINE }
 #define MODIFIES T_MODIFIES
 #define NOFOLLOW T_NOFOLLOW
 #define RUNS T_RUNS
@@ -247,6 +248,18 @@ const struct call *call_by_id(unsigned int id)
 	if (id < 1 || id > call_count)
 		return NULL;
 	return &call_table[id - 1];
+}
+
+int call_deadline(const struct call *call)
+{
+	for (int i = 0; i < CALL_ARGS; i++) {
+		const struct arg *arg = &call->arg[i];
+
+		if ((arg->kind == ARG_PTR && arg->type == PT_DEADLINE) ||
+		    (arg->kind == ARG_STRUCT_IN && arg->type == ST_itimerspec))
+			return i;
+	}
+	return -1;
 }
 
 const struct call *call_by_name(const char *name)

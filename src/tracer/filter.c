@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tracer/tracee.h"
@@ -109,6 +111,8 @@ static bool stops(const struct run *run, const struct number *n)
 
 	if (!may_be_remote(run, n->call))
 		return false;
+	if (call_deadline(n->call) >= 0)
+		return run->selected[call_by_name("clock_gettime")->id];
 	switch ((enum verdict)n->call->verdict) {
 	case V_LOCAL:
 		return hook_of(n->call) != NULL;
@@ -214,6 +218,24 @@ static int allow_self(scmp_filter_ctx ctx, const struct number *n)
 	return 0;
 }
 
+/* What waits for no real time. */
+static int allow_futex(scmp_filter_ctx ctx, const struct number *n)
+{
+	int err = 0;
+
+	for (uint64_t op = 0; !err && op <= FUTEX_LOCK_PI2; op++) {
+		struct rule rule = { .n = 0 };
+
+		if (op == FUTEX_LOCK_PI)
+			continue;
+		require(&rule, 1, SCMP_CMP_MASKED_EQ,
+			FUTEX_CLOCK_REALTIME | (uint32_t)~FUTEX_PRIVATE_FLAG,
+			op);
+		err = allow(ctx, n, &rule);
+	}
+	return err;
+}
+
 /* Memory of no file, clocks of this kernel. */
 static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 {
@@ -225,6 +247,12 @@ static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 			MAP_ANONYMOUS);
 		return allow(ctx, n, &rule);
 	}
+	if (!strcmp(n->call->name, "clock_nanosleep")) {
+		require(&rule, 1, SCMP_CMP_MASKED_EQ, TIMER_ABSTIME, 0);
+		return allow(ctx, n, &rule);
+	}
+	if (!strcmp(n->call->name, "futex"))
+		return allow_futex(ctx, n);
 	if (strcmp(n->call->name, "clock_gettime") &&
 	    strcmp(n->call->name, "clock_getres"))
 		return 0;

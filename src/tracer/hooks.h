@@ -21,6 +21,7 @@ void hook_clock(struct run *run, struct tracee *t);
 void hook_accept(struct run *run, struct tracee *t);
 void hook_close(struct run *run, struct tracee *t);
 void hook_close_range(struct run *run, struct tracee *t);
+void hook_deadline(struct run *run, struct tracee *t);
 void hook_dup(struct run *run, struct tracee *t);
 void hook_dup2(struct run *run, struct tracee *t);
 void hook_epoll_ctl(struct run *run, struct tracee *t);

@@ -1,7 +1,10 @@
 /* The tracee's memory. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "tracer/memory.h"
 
@@ -62,6 +65,21 @@ int memory_read(pid_t pid, uint64_t addr, void *data, size_t len)
 int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len)
 {
 	return whole(memory_write_some(pid, addr, data, len), len);
+}
+
+int memory_force(pid_t pid, uint64_t addr, const void *data, size_t len)
+{
+	char name[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pwrite(fd, data, len, (off_t)addr);
+	close(fd);
+	return n == (ssize_t)len ? 0 : -EFAULT;
 }
 
 ssize_t memory_read_str(pid_t pid, uint64_t addr, char *data, size_t size)

@@ -11,6 +11,8 @@
 
 int memory_read(pid_t pid, uint64_t addr, void *data, size_t len);
 int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len);
+/* Writes where the tracee itself may only read, as a debugger does. */
+int memory_force(pid_t pid, uint64_t addr, const void *data, size_t len);
 /* Up to the first byte that is not there: how many, or -errno when none. */
 ssize_t memory_read_some(pid_t pid, uint64_t addr, void *data, size_t len);
 ssize_t memory_write_some(pid_t pid, uint64_t addr, const void *data,

@@ -123,6 +123,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	image_pull_end(&run->keeper.images, t->pulled);
 	maps_unref(t->maps, keeper_release, run);
 	exec_drop(t);
+	deadline_drop(run, t, false);
 	files_unref(t->files);
 	fs_unref(t->fs);
 	program_unref(t->program);

@@ -136,10 +136,11 @@ struct tracee {
 	struct remote *remote; /* a reference: what it stands for, or NULL */
 	struct kept kept[SIGNALS_KEPT];
 	unsigned int nkept;
-	char *fd_name[CALL_ARGS]; /* owned: -y */
-	int signal;		  /* held back while parked, or 0 */
-	bool outstanding;	  /* it has asked, its reply is not here */
-	bool placing;		  /* it waits for a placeholder */
+	char *fd_name[CALL_ARGS];  /* owned: -y */
+	struct deadline *deadline; /* that it waits for, or NULL */
+	int signal;		   /* held back while parked, or 0 */
+	bool outstanding;	   /* it has asked, its reply is not here */
+	bool placing;		   /* it waits for a placeholder */
 	bool asking;	/* the same, and it is stopped: in run->asking */
 	bool answered;	/* parked, and its reply is here */
 	bool rejoin;	/* its call is made again for the reply */
@@ -197,7 +198,10 @@ struct run {
 	unsigned int nunknown;
 	struct remote *watched; /* hash by watch */
 	uint32_t last_watch;
-	struct flight *flights; /* owned: oldest first */
+	struct deadline *deadlines; /* list: hook_deadline.c's */
+	int64_t ahead;		    /* ns: the server's real time is */
+	int64_t ahead_at;	    /* ns, monotonic: when it was asked */
+	struct flight *flights;	    /* owned: oldest first */
 	unsigned int nflights;
 	struct channel channel;
 	int listener; /* owned: of placeholders, or -1 */
@@ -440,6 +444,12 @@ bool shared_is_late(const struct run *run, struct tracee *t);
 typedef void (*hook_fn)(struct run *run, struct tracee *t);
 /* The hook of a row, or NULL. */
 hook_fn hook_of(const struct call *call);
+
+/*
+ * hook_deadline.c: t waits no longer; put_back: its memory gets the program's
+ * time again.
+ */
+void deadline_drop(struct run *run, struct tracee *t, bool put_back);
 
 /* ---- tracee.c ---- */
 
