@@ -60,7 +60,7 @@ void exec_drop(struct tracee *t)
 
 	if (!e)
 		return;
-	exec_image_free(t, &e->to);
+	exec_image_free(&e->to);
 	cache_abort(&e->file);
 	free(e);
 	t->exec = NULL;
@@ -549,6 +549,8 @@ int exec_done(struct run *run, struct tracee *t, bool *here)
 		err = exec_image_done(t, &t->exec->to);
 	}
 	exec_drop(t);
+	deadline_drop(run, t, false);
+	scratch_drop(t);
 	program_unref(t->program);
 	t->program = program;
 	if (!err)

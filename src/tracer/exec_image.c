@@ -20,16 +20,14 @@
 /* As the kernel has it: BINPRM_BUF_SIZE, MAX_ARG_STRINGS within reason. */
 #define HEAD_SIZE 256
 #define ARGS_MAX (1u << 20)
-#define SCRATCH_MIN (64u << 10)
 
 void exec_image_begin(struct tracee *t, struct exec_image *to, int dirfd,
 		      const char *path, bool at)
 {
-	to->regs = t->regs;
 	to->argv = t->arg[at ? 2 : 1];
 	to->envp = t->arg[at ? 3 : 2];
 	to->hidden = dirfd != AT_FDCWD && path[0] != '/' &&
-		     files_closes_on_exec(t->pid, dirfd);
+		     files_flags(t->pid, dirfd) & O_CLOEXEC;
 	if (dirfd == AT_FDCWD || path[0] == '/')
 		snprintf(to->given, PATH_MAX, "%s", path);
 	else if ((size_t)snprintf(to->given, PATH_MAX, "/dev/fd/%d%s%s", dirfd,
@@ -37,16 +35,8 @@ void exec_image_begin(struct tracee *t, struct exec_image *to, int dirfd,
 		to->given[0] = 0;
 }
 
-static void release_scratch(struct tracee *t, struct exec_image *to)
+void exec_image_free(struct exec_image *to)
 {
-	if (to->scratch)
-		t->program->scratch_used = false;
-	to->scratch = false;
-}
-
-void exec_image_free(struct tracee *t, struct exec_image *to)
-{
-	release_scratch(t, to);
 	while (to->nargs)
 		free(to->arg[--to->nargs]);
 }
@@ -265,16 +255,17 @@ int exec_image_local(struct run *run, struct exec_image *to, const char *name)
 
 static void failed(struct run *run, struct tracee *t)
 {
-	struct exec_image *to = exec_image_of(t);
-	struct regs regs = to->regs;
 	int64_t ret = t->regs.ret;
 
+	scratch_end(t);
 	exec_drop(t);
-	arch_put_args(t->pid, regs.arg);
-	arch_set_ret(t->pid, ret);
-	t->regs = regs;
-	t->regs.ret = ret;
 	finish_exit(run, t, ret);
+}
+
+static void given_up(struct run *run, struct tracee *t)
+{
+	(void)run;
+	exec_drop(t);
 }
 
 static ssize_t count_args(const struct tracee *t, uint64_t addr)
@@ -341,111 +332,40 @@ static ssize_t compose(const struct tracee *t, const struct exec_image *to,
 }
 
 /* At the seccomp stop, with scratch memory. */
-static int make_call(struct tracee *t, struct exec_image *to, size_t size)
+static void make_call(struct run *run, struct tracee *t)
 {
-	uint64_t addr = t->program->scratch;
+	struct exec_image *to = exec_image_of(t);
+	uint64_t addr = scratch_addr(t);
 	uint64_t arg[CALL_ARGS] = { addr, to->argv, to->envp };
-	uint8_t *bytes = calloc(1, size);
+	uint8_t *bytes = calloc(1, t->scratch.size);
 	ssize_t n = -ENOMEM;
-	int err;
 
 	if (bytes)
 		n = compose(t, to, addr, bytes);
+	if (n > 0 && memory_write(t->pid, addr, bytes, (size_t)n))
+		n = -EFAULT;
+	free(bytes);
 	if (n < 0) {
-		free(bytes);
-		return (int)n;
+		scratch_drop(t);
+		exec_drop(t);
+		finish_skip(run, t, n);
+		return;
 	}
 	if (to->nargs)
 		arg[1] = addr + ((strlen(to->path) + 8) & ~(size_t)7);
-	err = memory_write(t->pid, addr, bytes, (size_t)n);
-	free(bytes);
-	if (err)
-		return err;
-	return arch_put_call(t->pid, call_nr(call_by_name("execve")), arg);
-}
-
-/* The call is made once more, with the scratch memory there. */
-static void again(struct run *run, struct tracee *t)
-{
-	struct exec_image *to = exec_image_of(t);
-	struct regs regs;
-
-	if (arch_get(t->pid, &regs))
-		return;
-	if (!to || regs.nr != to->regs.nr || regs.pc != to->regs.pc ||
-	    memcmp(regs.arg, to->regs.arg, sizeof(regs.arg))) {
-		/* A signal's handler makes another one first. */
-		exec_drop(t);
-		stop_seccomp(run, t);
-		return;
-	}
-	t->regs = regs;
-	exec_image_put(run, t, to);
-}
-
-static void got_scratch(struct run *run, struct tracee *t)
-{
-	struct exec_image *to = exec_image_of(t);
-	int64_t ret = t->regs.ret;
-
-	if (ret < 0) {
-		failed(run, t);
-		return;
-	}
-	t->program->scratch = (uint64_t)ret;
-	arch_put_args(t->pid, to->regs.arg);
-	arch_wait_again(t->pid, &to->regs);
-	t->regs = to->regs;
-	t->state = T_RUNNING;
-	t->rejoin = true;
-	t->then = again;
-	ptrace(PTRACE_CONT, t->pid, 0, 0);
-}
-
-static void get_scratch(struct run *run, struct tracee *t, size_t size)
-{
-	size_t len = size < SCRATCH_MIN ? SCRATCH_MIN : size;
-	uint64_t arg[CALL_ARGS] = { 0,
-				    (len + 4095) & ~(size_t)4095,
-				    PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS,
-				    (uint64_t)-1,
-				    0 };
-
-	/* A smaller one stays where it is: another thread may use it. */
-	t->program->scratch_len = arg[1];
-	t->program->scratch_used = true;
-	exec_image_of(t)->scratch = true;
-	if (!arch_put_call(t->pid, SYS_mmap, arg))
-		let_go_then(run, t, got_scratch);
+	scratch_call(run, t, call_nr(call_by_name("execve")), arg, failed);
 }
 
 void exec_image_put(struct run *run, struct tracee *t, struct exec_image *to)
 {
-	struct program *program = t->program;
-	ssize_t size;
-	int err;
+	ssize_t size = compose(t, to, 0, NULL);
 
-	size = compose(t, to, 0, NULL);
 	if (size < 0) {
 		exec_drop(t);
 		finish_skip(run, t, size);
 		return;
 	}
-	if (!to->scratch && (!program->scratch || program->scratch_used ||
-			     program->scratch_len < (size_t)size)) {
-		get_scratch(run, t, (size_t)size);
-		return;
-	}
-	to->scratch = true;
-	program->scratch_used = true;
-	err = make_call(t, to, (size_t)size);
-	if (err) {
-		exec_drop(t);
-		finish_skip(run, t, err);
-		return;
-	}
-	let_go_then(run, t, failed);
+	scratch_get(run, t, (size_t)size, make_call, given_up);
 }
 
 /* ---- the new program ---- */

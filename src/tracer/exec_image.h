@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "arch/arch.h"
-
 struct run;
 struct tracee;
 struct program;
@@ -20,7 +18,6 @@ struct program;
 #define SCRIPTS_MAX 5
 
 struct exec_image {
-	struct regs regs; /* of the program's call */
 	uint64_t argv;
 	uint64_t envp;
 	char given[PATH_MAX];	 /* what the program named: AT_EXECFN, comm */
@@ -29,8 +26,7 @@ struct exec_image {
 	char *arg[2 * SCRIPTS_MAX + 1]; /* owned: in place of argv[0] */
 	unsigned int nargs;		/* 0: argv is the program's own */
 	unsigned int scripts;
-	bool hidden;  /* by a descriptor that is closed on exec */
-	bool scratch; /* it holds the image's scratch memory */
+	bool hidden; /* by a descriptor that is closed on exec */
 };
 
 /* What exec_image_remote wants next. */
@@ -67,6 +63,6 @@ int exec_image_note(const struct run *run, const struct tracee *t,
 		    struct program *program, bool scripts);
 /* The one that is under way, or NULL. */
 struct exec_image *exec_image_of(struct tracee *t);
-void exec_image_free(struct tracee *t, struct exec_image *to);
+void exec_image_free(struct exec_image *to);
 
 #endif

@@ -163,7 +163,7 @@ bool files_is_open(pid_t pid, int fd)
 	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd, fd) == 0;
 }
 
-bool files_closes_on_exec(pid_t pid, int fd)
+int files_flags(pid_t pid, int fd)
 {
 	unsigned int flags = 0;
 	char line[128];
@@ -173,10 +173,10 @@ bool files_closes_on_exec(pid_t pid, int fd)
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, fd);
 	f = fopen(name, "re");
 	if (!f)
-		return false;
+		return -EBADF;
 	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "flags: %o", &flags) == 1)
 			break;
 	fclose(f);
-	return flags & O_CLOEXEC;
+	return (int)flags;
 }

@@ -87,7 +87,7 @@ int files_drop(struct files *files, long fd);
 int files_lowest(const struct files *files, pid_t pid, int min);
 /* True when pid still has fd open. */
 bool files_is_open(pid_t pid, int fd);
-/* True when it closes it on exec. */
-bool files_closes_on_exec(pid_t pid, int fd);
+/* Its O_* flags, O_CLOEXEC among them, or -EBADF. */
+int files_flags(pid_t pid, int fd);
 
 #endif

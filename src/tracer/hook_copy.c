@@ -300,6 +300,14 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 
 /* ---- the hooks ---- */
 
+/* True when fd is open, and not for the other direction only. */
+static bool opened_for(const struct tracee *t, int fd, int other)
+{
+	int flags = files_flags(t->pid, fd);
+
+	return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != other;
+}
+
 void hook_copy(struct run *run, struct tracee *t)
 {
 	const struct form *f = form_of(t);
@@ -308,6 +316,9 @@ void hook_copy(struct run *run, struct tracee *t)
 
 	if (!in == !out)
 		by_fd(run, t);
+	else if (!opened_for(t, (int32_t)t->arg[f->in], O_WRONLY) ||
+		 !opened_for(t, (int32_t)t->arg[f->out], O_RDONLY))
+		finish_skip(run, t, -EBADF);
 	else if (in)
 		pull(run, t, in);
 	else

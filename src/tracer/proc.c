@@ -106,7 +106,7 @@ static pid_t to_number(const char *text)
 }
 
 /* The other names of what lies below /proc/self/fd. */
-static void other_names(char *name)
+static void other_names(char *name, bool follow)
 {
 	static const struct {
 		const char *from;
@@ -123,7 +123,7 @@ static void other_names(char *name)
 		size_t len = strlen(names[i].from);
 
 		if (strncmp(name, names[i].from, len) ||
-		    (name[len] && name[len] != '/'))
+		    (name[len] ? name[len] != '/' : !follow))
 			continue;
 		if (snprintf(to, sizeof(to), "%s%s", names[i].to, name + len) <
 		    (int)sizeof(to))
@@ -334,7 +334,7 @@ enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 	struct part p;
 
 	strcpy(text, name);
-	other_names(text);
+	other_names(text, follow);
 	/* Numbers are the tree's: the kernel's own /proc may have others. */
 	literal = literal && (!strncmp(text, "/proc/self/", 11) ||
 			      !strncmp(text, "/proc/thread-self/", 18));

@@ -23,6 +23,7 @@ void program_unref(struct program *program)
 {
 	if (!program || --program->refs)
 		return;
+	free(program->area);
 	free(program->exe);
 	free(program->script);
 	free(program->script_given);
@@ -43,11 +44,18 @@ struct program *program_copy(const struct program *program)
 		return NULL;
 	*copy = *program;
 	copy->refs = 1;
-	copy->scratch_used = false;
+	copy->area = NULL;
 	copy->exe = NULL;
 	copy->script = NULL;
 	copy->script_given = NULL;
-	if (copy_text(&copy->exe, program->exe) &&
+	if (program->nareas)
+		copy->area = calloc(program->nareas, sizeof(*copy->area));
+	for (unsigned int i = 0; copy->area && i < program->nareas; i++) {
+		copy->area[i] = program->area[i];
+		copy->area[i].used = false;
+	}
+	if ((copy->area || !program->nareas) &&
+	    copy_text(&copy->exe, program->exe) &&
 	    copy_text(&copy->script, program->script) &&
 	    copy_text(&copy->script_given, program->script_given))
 		return copy;

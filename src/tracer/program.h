@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tracer/scratch.h"
+
 struct program {
 	unsigned int refs;
 	uint64_t loader_lo; /* text of this machine's PT_INTERP */
@@ -17,9 +19,8 @@ struct program {
 	char *exe;	    /* owned: the server's name of it; NULL: local */
 	char *script;	    /* owned: the local script that is run by it */
 	char *script_given; /* owned: the same as the program names it */
-	uint64_t scratch;   /* memory in it that is the tracer's, or 0 */
-	size_t scratch_len;
-	bool scratch_used;
+	struct scratch_area *area; /* owned: memory in it, the tracer's */
+	unsigned int nareas;
 };
 
 /* One with one reference, or NULL. */

@@ -346,8 +346,10 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 	*err = routes_normalise(base, (char *)v->data, name);
 	if (*err)
 		return SIDE_REMOTE;
-	if (is_script(t, (char *)v->data, name))
+	if (is_script(t, (char *)v->data, name)) {
+		strcpy(name, t->program->script);
 		return SIDE_LOCAL;
+	}
 	if (is_below_fd((char *)v->data))
 		strcpy(name, (char *)v->data);
 	return name_side(run, t, v, v->data[0] == '/', name, err);
@@ -454,6 +456,71 @@ static bool in_loader(const struct tracee *t)
 	       t->regs.pc < t->program->loader_hi;
 }
 
+/* ---- relative paths of the server's directories that are local ---- */
+
+static void renamed_done(struct run *run, struct tracee *t)
+{
+	scratch_end(t);
+	if (t->if_local)
+		t->if_local(run, t);
+	else
+		finish_exit(run, t, t->regs.ret);
+}
+
+/* With scratch memory: this kernel knows the directory by its name only. */
+static void put_names(struct run *run, struct tracee *t)
+{
+	uint64_t addr = scratch_addr(t);
+	uint64_t arg[CALL_ARGS];
+	int err = 0;
+
+	memcpy(arg, t->arg, sizeof(arg));
+	for (unsigned int i = 0; i < CALL_ARGS && !err; i++) {
+		size_t len;
+
+		if (!t->renamed[i])
+			continue;
+		len = strlen(t->renamed[i]) + 1;
+		err = memory_write(t->pid, addr, t->renamed[i], len);
+		arg[i] = addr;
+		addr += len;
+	}
+	if (err) {
+		scratch_drop(t);
+		finish_skip(run, t, err);
+		return;
+	}
+	scratch_call(run, t, call_nr(t->call), arg, renamed_done);
+}
+
+static void rename_here(struct run *run, struct tracee *t)
+{
+	size_t size = 0;
+
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (t->renamed[i])
+			size += strlen(t->renamed[i]) + 1;
+	scratch_get(run, t, size, put_names, NULL);
+}
+
+/* Path argument i is name on this machine. */
+static int name_here(struct tracee *t, unsigned int i, const char *name)
+{
+	size_t size = CALL_ARGS * sizeof(*t->renamed);
+
+	if (!t->renamed) {
+		t->renamed = arena_alloc(&t->arena, size);
+		if (!t->renamed)
+			return -ENOMEM;
+		memset(t->renamed, 0, size);
+	}
+	t->renamed[i] = arena_alloc(&t->arena, strlen(name) + 1);
+	if (!t->renamed[i])
+		return -ENOMEM;
+	strcpy(t->renamed[i], name);
+	return 0;
+}
+
 void by_path(struct run *run, struct tracee *t)
 {
 	enum side side = SIDE_LOCAL;
@@ -493,8 +560,11 @@ void by_path(struct run *run, struct tracee *t)
 			}
 			v->data = (uint8_t *)text;
 			v->len = (size_t)n;
+			*name = 0;
 			t->path_len = (size_t)n;
 			here = path_side(run, t, i, v, name, &err);
+			if (here == SIDE_LOCAL && *text != '/' && *name)
+				err = name_here(t, i, name);
 			if (first)
 				strcpy(t->path, name);
 		}
@@ -506,6 +576,8 @@ void by_path(struct run *run, struct tracee *t)
 	}
 	if (err)
 		finish_skip(run, t, err);
+	else if (side == SIDE_LOCAL && t->renamed)
+		rename_here(run, t);
 	else if (side == SIDE_LOCAL && t->if_local)
 		let_go_then(run, t, t->if_local);
 	else if (side == SIDE_LOCAL)
@@ -621,6 +693,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->if_ours = NULL;
 	t->if_remote = NULL;
 	t->if_allowed = NULL;
+	t->renamed = NULL;
 	t->shared = false;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	print_begin(run, t);

@@ -38,6 +38,7 @@ struct tracee *tracee_new(struct run *run, pid_t pid)
 	t->fill_fd = -1;
 	t->new_handle = -1;
 	t->placeholder = -1;
+	t->scratch.area = -1;
 	HASH_ADD(by_pid, run->tracees, pid, sizeof(t->pid), t);
 	if (!t->by_pid.tbl) {
 		free(t);
@@ -123,6 +124,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	image_pull_end(&run->keeper.images, t->pulled);
 	maps_unref(t->maps, keeper_release, run);
 	exec_drop(t);
+	scratch_drop(t);
 	deadline_drop(run, t, false);
 	files_unref(t->files);
 	fs_unref(t->fs);

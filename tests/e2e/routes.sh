@@ -56,6 +56,17 @@ check 'local' 'NAME="here"' "$(try 'cat /etc/os-release')"
 check 'local, with dots' 'NAME="here"' "$(try 'cat /srv/../etc/os-release')"
 check 'local, below the working directory' 'NAME="here"' \
 	"$(try 'cd /; cat etc/os-release')"
+check 'local, below a descriptor of the server' 'here here' \
+	"$(try 'python3 -c "
+import os
+d = os.open(\"/\", os.O_RDONLY)
+one = os.open(\"etc/hostname\", os.O_RDONLY, dir_fd=d)
+d = os.open(\"etc\", os.O_RDONLY, dir_fd=d)
+two = os.open(\"hostname\", os.O_RDONLY, dir_fd=d)
+print(os.read(one, 9).decode().strip(), os.read(two, 9).decode().strip())"')"
+check 'device files are local below any directory' '1:3 1:3' \
+	"$(try 'cd /dev; a=$(stat -c %t:%T null); cd /; echo $a $(stat -c %t:%T \
+		dev/null)')"
 RULES=(--remote /etc/os-release --local '/etc/**')
 check 'the first rule wins' 'NAME="box"' "$(try 'cat /etc/os-release')"
 check 'and the next for the rest' here "$(try 'cat /etc/hostname')"
