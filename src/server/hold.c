@@ -56,6 +56,7 @@ struct opener {
 	int fd;	   /* of the held file */
 	bool writes;
 	bool told; /* the client writes back for it */
+	bool free; /* it goes on */
 	int64_t until;
 };
 
@@ -108,20 +109,22 @@ static void answer(struct hold *hold, struct opener *opener, bool allow)
 	free(opener);
 }
 
-/* Those who wait for the file of fd go on. */
+/* Those who wait for the file of fd go on: the thread has the descriptors. */
 static void let_in(struct hold *hold, int fd, bool told_only)
 {
-	struct opener *next;
 	struct opener *opener;
 
-	LL_FOREACH_SAFE(hold->openers, opener, next)
+	LL_FOREACH(hold->openers, opener)
 	if (opener->fd == fd &&
 	    (!told_only || (opener->told && !opener->writes)))
-		answer(hold, opener, true);
+		opener->free = true;
+	ring(hold->changed);
 }
-
-/* Ends the waiting of those who have waited long; ms until the next, or -1. */
-static int time_out(struct hold *hold)
+/*
+ * Ends the waiting of those who may go on, or have waited long; ms until the
+ * next, or -1.
+ */
+static int end_waits(struct hold *hold)
 {
 	int64_t now = now_ms();
 	int64_t least = -1;
@@ -132,6 +135,10 @@ static int time_out(struct hold *hold)
 	{
 		int64_t left = opener->until - now;
 
+		if (opener->free) {
+			answer(hold, opener, true);
+			continue;
+		}
 		if (left > 0) {
 			least = least < 0 || left < least ? left : least;
 			continue;
@@ -208,7 +215,7 @@ static void *watch(void *arg)
 		(void)!read(hold->changed, &count, sizeof(count));
 		pthread_mutex_lock(&hold->lock);
 		read_events(hold);
-		wait = time_out(hold);
+		wait = end_waits(hold);
 		pthread_mutex_unlock(&hold->lock);
 	}
 }

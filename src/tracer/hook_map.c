@@ -109,10 +109,12 @@ static void mapped(struct run *run, struct tracee *t)
 
 static void map_ready(struct run *run, struct tracee *t)
 {
-	if (!t->chore->err && !t->maps)
+	if (!t->maps)
 		t->maps = maps_new();
-	if (t->chore->err || !t->maps)
-		finish_skip(run, t, t->maps ? t->chore->err : -ENOMEM);
+	if (!t->maps)
+		finish_skip(run, t, -ENOMEM);
+	else if (t->chore->err)
+		finish_skip(run, t, t->chore->err);
 	else
 		let_go_then(run, t, mapped);
 }

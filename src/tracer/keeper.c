@@ -70,8 +70,10 @@ static void end(struct run *run, struct chore *c)
 	struct keeper *k = &run->keeper;
 	struct image *img = c->img;
 	bool first = c == k->first;
+	struct chore *next;
 
 	LL_DELETE(k->first, c);
+	next = first ? k->first : NULL;
 	if (c->t)
 		c->t->chore = NULL;
 	free(c);
@@ -80,8 +82,8 @@ static void end(struct run *run, struct chore *c)
 		keeper_release(run, img);
 	else
 		image_unref(&k->images, img);
-	if (first && k->first)
-		begin(run, k->first);
+	if (next)
+		begin(run, next);
 }
 
 void keeper_turn(struct run *run, struct tracee *t, struct image *img,
