@@ -304,6 +304,17 @@ static int stdio_check(const char *url, const char *rest, struct why *why)
 	return 0;
 }
 
+/* The connection is nobody's standard input and output from now on. */
+static void leave_standard(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, 0);
+	if (dup2(2, 1) < 0)
+		dup2(null, 1);
+	close(null);
+}
+
 static int stdio_open(struct channel *ch, const char *url, const char *rest,
 		      struct why *why)
 {
@@ -311,7 +322,10 @@ static int stdio_open(struct channel *ch, const char *url, const char *rest,
 
 	(void)rest;
 	err = copies(ch, 0, 1);
-	return err ? fail(why, err, "open", url, strerror(-err)) : 0;
+	if (err)
+		return fail(why, err, "open", url, strerror(-err));
+	leave_standard();
+	return 0;
 }
 
 /* IN,OUT or one number for both. */

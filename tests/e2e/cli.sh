@@ -131,6 +131,51 @@ NAME="here"' "$("$RSC" run -- head -n 1 /etc/os-release 2>&1)"
 check 'the empty string names none' 'NAME="here"' \
 	"$(RSC_SERVER= "$RSC" run -- head -n 1 /etc/os-release 2>/dev/null)"
 
+python3 - "$RSC" "$TREE" <<'END'
+import os, socket, subprocess, sys
+rsc, tree = sys.argv[1:]
+serve = [rsc, "serve", "--stdio", "--root", tree]
+want = b"01234"
+failed = 0
+
+def check(name, url, files, **how):
+    global failed
+    p = subprocess.run([rsc, "run", "--server", url, "--cwd", "/", "--", "head",
+                        "-c", "5", "/file"], stderr=subprocess.PIPE,
+                       timeout=60, **how)
+    for f in files:
+        os.close(f)
+    got = p.stderr if p.stdout is None else p.stdout
+    status = server.wait()
+    if (got, p.returncode, status) != (want, 0, 0):
+        print("FAIL %s: %r, server %d" % (name, p, status))
+        failed = 1
+
+def start(stdin, stdout):
+    global server
+    server = subprocess.Popen(serve, stdin=stdin, stdout=stdout)
+    for f in {stdin, stdout}:
+        os.close(f)
+
+with open(tree + "/file", "wb") as f:
+    f.write(want)
+near, far = (s.detach() for s in socket.socketpair())
+start(far, far)
+check("fd:N", "fd:%d" % near, [near], pass_fds=[near], stdout=subprocess.PIPE)
+(there, write), (read, back) = os.pipe(), os.pipe()
+start(there, back)
+check("fd:IN,OUT", "fd:%d,%d" % (read, write), [read, write],
+      pass_fds=[read, write], stdout=subprocess.PIPE)
+near, far = (s.detach() for s in socket.socketpair())
+start(far, far)
+check("stdio:", "stdio:", [near], stdin=near, stdout=near)
+sys.exit(failed)
+END
+check 'fd: and stdio:' 0 $?
+rm "$TREE/file"
+check 'exec:' 'name' "$("$RSC" run --cwd / --server \
+	"exec:$RSC serve --stdio --root /home" -- ls / | grep name)"
+
 # ---- rules ----
 
 rules_env() {	# RULES OPTION... -- CMD...

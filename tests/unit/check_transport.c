@@ -429,6 +429,9 @@ END_TEST
 
 START_TEST(stdio_is_what_was_standard_then)
 {
+	struct stat one;
+	struct stat two;
+	char c;
 	struct channel near;
 	struct channel far;
 	int pair[2];
@@ -442,6 +445,11 @@ START_TEST(stdio_is_what_was_standard_then)
 	is_cloexec(near.out);
 	far = (struct channel){ pair[1], pair[1], 0 };
 	talk(&near, &far);
+	/* Who comes after does not write into it. */
+	ck_assert_int_eq(fstat(1, &one), 0);
+	ck_assert_int_eq(fstat(2, &two), 0);
+	ck_assert(one.st_dev == two.st_dev && one.st_ino == two.st_ino);
+	ck_assert_int_eq(read(0, &c, 1), 0);
 	channel_close(&near);
 	close(0);
 	close(1);
