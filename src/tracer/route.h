@@ -21,7 +21,7 @@ enum side {
 struct route {
 	enum side side;
 	bool builtin;
-	bool net;      /* pattern is an address */
+	bool net; /* pattern is an address */
 	struct address address;
 	char *pattern; /* owned; `*` within a component, a last `**` below */
 	char *to;      /* owned; of a map rule: the server's name */
@@ -74,11 +74,13 @@ const char *side_name(enum side side);
 #define RULES_OPTION 0x100
 #define RULES_OPTIONS                                                          \
 	{ "local", required_argument, NULL, RULES_OPTION },                    \
-	{ "remote", required_argument, NULL, RULES_OPTION },                   \
-	{ "deny", required_argument, NULL, RULES_OPTION },                     \
-	{ "missing", required_argument, NULL, RULES_OPTION },                  \
-	{ "map", required_argument, NULL, RULES_OPTION },                      \
-	{ "rules", required_argument, NULL, RULES_OPTION }
+		{ "remote", required_argument, NULL, RULES_OPTION },           \
+		{ "deny", required_argument, NULL, RULES_OPTION },             \
+		{ "missing", required_argument, NULL, RULES_OPTION },          \
+		{ "map", required_argument, NULL, RULES_OPTION },              \
+	{                                                                      \
+		"rules", required_argument, NULL, RULES_OPTION                 \
+	}
 
 /* One of them was given. 0, or -errno with a line on stderr. */
 int rules_option(struct routes *routes, const char *name, const char *arg);
