@@ -23,6 +23,12 @@ static struct entry *socket_of(const struct tracee *t)
 	return files_get(t->files, (int32_t)t->arg[0]);
 }
 
+/* A datagram is longer than a frame carries; it does not go in parts. */
+static bool is_cut(const struct tracee *t)
+{
+	return t->more && socket_of(t)->remote->quiet;
+}
+
 /* ---- making ---- */
 
 static void made(struct run *run, struct tracee *t)
@@ -89,6 +95,8 @@ static void forward_name(struct run *run, struct tracee *t)
 	int err;
 
 	err = fetch(t);
+	if (!err && is_cut(t))
+		err = -EMSGSIZE;
 	if (err)
 		finish_skip(run, t, err);
 	else
@@ -153,15 +161,14 @@ void hook_option(struct run *run, struct tracee *t)
 
 void hook_message(struct run *run, struct tracee *t)
 {
-	struct entry *e = socket_of(t);
 	int err;
 
-	if (!e) {
+	if (!socket_of(t)) {
 		rights_here(run, t);
 		return;
 	}
 	err = fetch(t);
-	if (!err && t->more && e->remote->quiet)
+	if (!err && is_cut(t))
 		err = -EMSGSIZE;
 	if (err)
 		finish_skip(run, t, err);
