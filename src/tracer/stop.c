@@ -521,6 +521,28 @@ static int name_here(struct tracee *t, unsigned int i, const char *name)
 	return 0;
 }
 
+/* The side of path argument i, which is read; it is name here. */
+static enum side read_path(struct run *run, struct tracee *t, unsigned int i,
+			   char *name, int *err)
+{
+	struct value *v = &t->req.val[i];
+	char *text = arena_alloc(&t->arena, PATH_MAX);
+	ssize_t n = -ENOMEM;
+
+	if (text)
+		n = memory_read_str(t->pid, t->arg[i], text, PATH_MAX);
+	if (n < 0) {
+		*err = (int)n;
+		return SIDE_LOCAL;
+	}
+	v->num = t->arg[i];
+	v->data = (uint8_t *)text;
+	v->len = (size_t)n;
+	*name = 0;
+	t->path_len = (size_t)n;
+	return path_side(run, t, i, v, name, err);
+}
+
 void by_path(struct run *run, struct tracee *t)
 {
 	enum side side = SIDE_LOCAL;
@@ -535,8 +557,6 @@ void by_path(struct run *run, struct tracee *t)
 	for (unsigned int i = 0; i < CALL_ARGS && !err; i++) {
 		struct value *v = &t->req.val[i];
 		enum side here;
-		ssize_t n;
-		char *text;
 
 		if (t->call->arg[i].kind != ARG_PATH)
 			continue;
@@ -548,22 +568,10 @@ void by_path(struct run *run, struct tracee *t)
 				       SIDE_REMOTE :
 				       SIDE_LOCAL;
 		} else {
-			text = arena_alloc(&t->arena, PATH_MAX);
-			if (!text) {
-				err = -ENOMEM;
+			here = read_path(run, t, i, name, &err);
+			if (err)
 				break;
-			}
-			n = memory_read_str(t->pid, v->num, text, PATH_MAX);
-			if (n < 0) {
-				err = (int)n;
-				break;
-			}
-			v->data = (uint8_t *)text;
-			v->len = (size_t)n;
-			*name = 0;
-			t->path_len = (size_t)n;
-			here = path_side(run, t, i, v, name, &err);
-			if (here == SIDE_LOCAL && *text != '/' && *name)
+			if (here == SIDE_LOCAL && *v->data != '/' && *name)
 				err = name_here(t, i, name);
 			if (first)
 				strcpy(t->path, name);
@@ -592,6 +600,36 @@ void by_path(struct run *run, struct tracee *t)
 		forward_checked(run, t);
 }
 
+/* A call on a remote descriptor that names a file too. */
+static bool names_path(const struct tracee *t)
+{
+	for (unsigned int i = 0; i < CALL_ARGS; i++)
+		if (t->call->arg[i].kind == ARG_PATH)
+			return t->arg[i] != 0;
+	return false;
+}
+
+/* The descriptor can only be told of what is on its side. */
+static void with_path(struct run *run, struct tracee *t)
+{
+	char name[PATH_MAX];
+	enum side side;
+	unsigned int i = 0;
+	int err = 0;
+
+	while (t->call->arg[i].kind != ARG_PATH)
+		i++;
+	side = read_path(run, t, i, name, &err);
+	if (!err && side == SIDE_DENY)
+		err = -EACCES;
+	else if (!err && side != SIDE_REMOTE)
+		err = -ENOENT;
+	if (err)
+		finish_skip(run, t, err);
+	else
+		forward_checked(run, t);
+}
+
 void by_fd(struct run *run, struct tracee *t)
 {
 	unsigned int remote = 0;
@@ -610,6 +648,8 @@ void by_fd(struct run *run, struct tracee *t)
 	else if (local)
 		finish_skip(run, t,
 			    strcmp(t->call->name, "tee") ? -EXDEV : -EINVAL);
+	else if (names_path(t))
+		with_path(run, t);
 	else
 		forward(run, t);
 }
