@@ -93,5 +93,26 @@ d = opened("numbers", os.O_RDONLY); print(os.copy_file_range(d, fd, 9, 0, 20))
 print(m[0:30])'
 same bash -c 'cp numbers a; cmp a numbers; grep -c 1 a; file a'
 
+# sqlite's write-ahead log: its index is memory that processes share.
+rows=$(for ((i = 0; i < 40; i++)); do
+	echo "insert into r values($i, 'row $i');"; done)
+same bash -c "sqlite3 w.db 'pragma journal_mode=wal; create table r(i, t);'
+	sqlite3 w.db <<'END'
+$rows
+END
+	sqlite3 w.db 'select count(*), sum(i) from r; pragma integrity_check;
+		pragma journal_mode=delete;'"
+same bash -c "sqlite3 w.db 'pragma journal_mode=wal; create table r(who, i);'
+	for who in a b c; do
+		for i in 1 2 3 4 5 6 7 8; do
+			echo '.timeout 20000'
+			echo \"insert into r values('\$who', \$i);\"
+		done | sqlite3 w.db &
+	done
+	wait
+	sqlite3 w.db 'select who, count(*), sum(i) from r group by who;
+		pragma integrity_check;' >result
+	rm w.db*; cat result"
+
 ran rsc_put rsc_take pread64 pwritev2
 finish
