@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct buf;
 struct run;
 struct tracee;
 
@@ -47,12 +48,13 @@ void proc_run(struct run *run, struct tracee *t);
 struct proc_place;
 bool proc_is_composed(const struct proc_place *place);
 void proc_compose(struct run *run, struct tracee *t);
+/* proc_maps.c: text, of maps or smaps, with the server's names. 0 or -ENOMEM. */
+int proc_maps(const struct run *run, const char *text, struct buf *out);
 
 /* 0 when what proc_path() found is a directory, or -errno. */
 int proc_is_dir(struct run *run, struct tracee *t);
 
 /* Reads a whole file below the tree's /proc into text, zeroed; or -errno. */
-struct buf;
 int proc_read(const struct run *run, const char *path, struct buf *text);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * stat and status of the program's own processes: this kernel's text, with
+ * stat, status and maps of the program's own processes: this kernel's text, with
  * what is true elsewhere put in. Credentials are the server's; the time of the
  * start counts from when the server was booted; and neither the tracer nor its
  * filter and stops are there.
@@ -27,22 +27,34 @@ static const char *const theirs[] = {
 	"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:",
 };
 
-bool proc_is_composed(const struct proc_place *place)
+enum text { TEXT_STAT, TEXT_STATUS, TEXT_MAPS, TEXT_SMAPS, TEXTS };
+
+static const char *const names[TEXTS] = {
+	[TEXT_STAT] = "stat",
+	[TEXT_STATUS] = "status",
+	[TEXT_MAPS] = "maps",
+	[TEXT_SMAPS] = "smaps",
+};
+
+/* Which text the place is, of a process or a thread; TEXTS: none. */
+static enum text text_of(const struct proc_place *place)
 {
 	const char *last = strrchr(place->path, '/');
 	unsigned int depth = 0;
+	int i = TEXTS;
 
-	if (place->fd >= 0)
-		return true;
 	for (const char *c = place->path; *c; c++)
 		depth += *c == '/';
-	return last && (depth == 1 || depth == 3) &&
-	       (!strcmp(last, "/stat") || !strcmp(last, "/status"));
+	if (depth == 1 || depth == 3)
+		for (i = 0; i < TEXTS; i++)
+			if (!strcmp(last + 1, names[i]))
+				break;
+	return (enum text)i;
 }
 
-static bool is_status(const struct proc_place *place)
+bool proc_is_composed(const struct proc_place *place)
 {
-	return !strcmp(strrchr(place->path, '/'), "/status");
+	return place->fd >= 0 || text_of(place) != TEXTS;
 }
 
 /* What the state is without the tracer. */
@@ -205,6 +217,22 @@ static void give_text(struct run *run, struct tracee *t, int err,
 		placeholder_give(run, t, fd);
 }
 
+static int compose(const struct run *run, const struct tracee *t,
+		   const char *text, const char *creds, struct buf *out)
+{
+	switch (text_of(t->place)) {
+	case TEXT_STAT:
+		return compose_stat(run, t, text, out);
+	case TEXT_STATUS:
+		return compose_status(t, text, creds, out);
+	case TEXT_MAPS:
+	case TEXT_SMAPS:
+		return proc_maps(run, text, out);
+	default:
+		return -EIO;
+	}
+}
+
 static void give(struct run *run, struct tracee *t, const char *creds)
 {
 	struct buf text = { 0 };
@@ -213,10 +241,7 @@ static void give(struct run *run, struct tracee *t, const char *creds)
 
 	err = proc_read(run, t->place->path, &text);
 	if (!err)
-		err = is_status(t->place) ?
-			      compose_status(t, (char *)text.data, creds,
-					     &out) :
-			      compose_stat(run, t, (char *)text.data, &out);
+		err = compose(run, t, (char *)text.data, creds, &out);
 	buf_free(&text);
 	give_text(run, t, err, &out);
 }
@@ -325,7 +350,7 @@ void proc_compose(struct run *run, struct tracee *t)
 	if (e)
 		ask_text(run, t, "rsc_fdinfo", (uint64_t)e->handle,
 			 fdinfo_answered);
-	else if (is_status(place) && place->who &&
+	else if (text_of(place) == TEXT_STATUS && place->who &&
 		 run->selected[call_by_name("getuid")->id])
 		ask_text(run, t, "rsc_status", place->who->task,
 			 creds_answered);

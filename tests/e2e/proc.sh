@@ -42,6 +42,16 @@ for cmd in \
 	'cut -d " " -f 5 /proc/self/mountinfo /proc/$$/mountinfo' \
 	'wc -l </proc/self/mountstats; findmnt -T /srv/w -no TARGET' \
 	'exec 3<>f; read -rn 3 -u 3; grep -e pos -e flags /proc/self/fdinfo/3' \
+	'python3 -c "import mmap
+f = open(\"f\")
+m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+for name in \"maps\", \"smaps\":
+	print([x.split(None, 5)[5] for x in open(\"/proc/self/\" + name)
+		if x.endswith(\"/f\n\")])
+print(\"memfd\" in open(\"/proc/self/maps\").read())"' \
+	'cp /usr/bin/readlink rl; cp /bin/grep g; ./rl /proc/self/exe
+		./g -c "$PWD/g$" /proc/self/maps; ./g -c "rsc" /proc/self/maps
+		cmp g /proc/self/exe; ./g -a -m 1 -o "^.ELF" /proc/self/exe' \
 	'grep -E "^(State|Tracer|Seccomp|Uid|Gid|Groups|Cap|Thr)" /proc/self/status'; do
 	same bash -c "$cmd"
 done
