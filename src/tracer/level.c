@@ -251,11 +251,11 @@ static void put_in(struct level *level, const struct change *c, int from,
 		level->queued++;
 }
 
-static bool is_writable(int fd)
+static bool shows(int fd, short event)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd = { .fd = fd, .events = event };
 
-	return poll(&pfd, 1, 0) > 0 && pfd.revents & POLLOUT;
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & event;
 }
 
 static void put_out(const struct change *c, int from, int into)
@@ -265,7 +265,7 @@ static void put_out(const struct change *c, int from, int into)
 	if (rises(c, EPOLLOUT))
 		drain(into);
 	if (falls(c, EPOLLOUT))
-		while (is_writable(from) && put_byte(from))
+		while (shows(from, POLLOUT) && put_byte(from))
 			;
 }
 
@@ -346,15 +346,15 @@ static void put_dgram_error(struct level *level)
 
 static void put_dgram(struct level *level, const struct change *c)
 {
-	/* Whatever is done to it takes the error away. */
-	bool error = c->to & EPOLLERR && (c->to != c->is || c->edge);
+	bool same = c->to == c->is && !c->edge;
 
-	if (falls(c, EPOLLERR))
+	/* Whatever is done to it meets the error, or takes it away. */
+	if (c->is & EPOLLERR && !same)
 		clear_error(level->own);
 	put_in(level, c, level->peer, level->own);
 	put_out(c, level->own, level->peer);
 	put_end(level, c);
-	if (error)
+	if (c->to & EPOLLERR && !same)
 		put_dgram_error(level);
 }
 
@@ -367,8 +367,10 @@ static void put_urgent(struct level *level, const struct change *c)
 		if (!(c->to & EPOLLIN))
 			drain(level->own);
 	}
-	if (rises(c, EPOLLPRI))
-		send(level->peer, "", 1, MSG_OOB | MSG_NOSIGNAL);
+	/* What was read for IN may have been the mark. */
+	if (c->to & EPOLLPRI && !shows(level->own, POLLPRI) &&
+	    send(level->peer, "", 1, MSG_OOB | MSG_NOSIGNAL) == 1)
+		level->queued++;
 }
 
 /* An end that is closed while there is something unread is an error. */

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 build ready_probe
 build ready_sets
-cp ready_tty.py "$T/bin/"
+cp ready_tty.py ready_flood.py "$T/bin/"
 worlds
 serve main
 prepare 'echo x >x'
@@ -41,5 +41,24 @@ tty epoll
 MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll
+
+# A hostile server makes the program see what is not there, and no more.
+for way in poll epoll; do
+	for kind in fifo datagrams udp inotify; do
+		rm -rf "$T/flood"
+		mkdir "$T/flood"
+		timeout -k 5 30 env -i PATH="$PATH" "$T/bin/rsc" run --all --cwd \
+			"$T/flood" --server "exec:/usr/bin/python3 \
+			$T/bin/ready_flood.py $T/bin/rsc" \
+			-- "$T/bin/ready_probe" "$way" "$kind" \
+			>"$T/note/flood.out" 2>"$T/note/flood.err" </dev/null
+		status=$?
+		check "flooded: $way $kind" yes \
+			"$([ $status -lt 2 ] && echo yes ||
+				echo "$status after $(tail -n 1 "$T/note/flood.out")")"
+		check "flooded: no words of rsc, $way $kind" '' \
+			"$(<"$T/note/flood.err")"
+	done
+done
 ran rsc_watch read write socket connect accept4
 finish
