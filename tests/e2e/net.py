@@ -200,6 +200,30 @@ def nonblocking():
     listener.close()
 
 
+def families():
+    """Links by netlink, frames of lo, an echo by ICMP, a random number."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        s.bind((0, 0))
+        # RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP
+        s.send(struct.pack('IHHII16x', 32, 18, 0x301, 7, 0))
+        data, peer = s.recvfrom(1 << 16)
+        say('netlink', peer, struct.unpack_from('IHHI', data)[1:],
+            b'lo\0' in data)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                       socket.htons(0x800)) as s:
+        s.bind(('lo', 0x800))
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.sendto(b'a frame', ('127.0.0.1', 9))
+        data, peer = s.recvfrom(1 << 16)
+        say('packet', data[28:], peer[0], s.getsockname()[:2])
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                       socket.IPPROTO_ICMP) as s:
+        s.sendto(struct.pack('>BBHHH', 8, 0, 0xf7ff - 1, 0, 1),
+                 ('127.0.0.1', 0))
+        kinds = [s.recv(100)[20] for _ in range(2)]
+        say('icmp', kinds)
+
+
 def signals():
     listener = socket.socket()
     listener.bind(('127.0.0.1', 0))
@@ -273,6 +297,7 @@ messages(socket.AF_UNIX, where + '/three', 'four')
 big_message()
 options()
 nonblocking()
+families()
 signals()
 processes()
 say(sorted(os.listdir(where)))
