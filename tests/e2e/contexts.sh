@@ -1,6 +1,6 @@
 #!/bin/bash
-# What processes cost on the server: nothing when they are gone, and little
-# while they are there.
+# What processes cost on the server: nothing when they are gone, and little while
+# they are there; a thousand of them at once, and 64 sessions.
 . "$(dirname "$0")/lib.sh"
 build contexts
 worlds
@@ -81,7 +81,7 @@ check 'all of them read there' yes "$([ "$(count read)" -ge 10200 ] && echo yes)
 
 # ---- many at once ----
 
-N=300
+N=1000
 ours "$T/bin/contexts" "$TREE/long" $N &
 next before
 before=$(threads)
@@ -98,4 +98,42 @@ check "descriptors when $N are gone" "$fds" "$(descriptors)"
 go_on
 wait $!
 check 'the program: status' 0 $?
+
+# ---- many sessions at once ----
+
+M=64
+cat "$T/note/count" >/dev/null &
+counter=$!
+exec 7>"$T/note/count"	# no session ends the counting
+clients=()
+mkfifo "$T/note/start"
+for ((i = 0; i < M; i++)); do
+	"$T/bin/rsc" run --all --local "$T/**" --server "$url" --cwd "$TREE" \
+		-- bash -c 'echo $0 >own.$0; read -r _ <"$1"; cat own.$0 long |
+			cksum >sum.$0' "$i" "$T/note/start" &
+	clients+=($!)
+done
+until_sessions() {	# COUNT
+	local end=$((SECONDS + 60)) list
+
+	while [ $SECONDS -lt $end ]; do
+		read -ra list <"/proc/$server/task/$server/children"
+		[ ${#list[@]} != "$1" ] || break
+		read -rt 0.02 <>"$T/note/tick"
+	done
+	echo ${#list[@]}
+}
+check "$M sessions at once" $M "$(until_sessions $M)"
+exec 6<>"$T/note/start"
+for ((i = 0; i < M; i++)); do echo; done >&6
+failures=0
+for client in "${clients[@]}"; do
+	wait "$client" || failures=$((failures + 1))
+done
+check 'clients that failed' 0 $failures
+check 'sessions that stay' 0 "$(until_sessions 0)"
+exec 6<&- 7>&-
+wait $counter
+check 'each has its own sum' $M "$(there bash -c 'for ((i = 0; i < '$M'; i++)); do
+	[ "$(cat own.$i long | cksum)" = "$(<sum.$i)" ] && echo $i; done' | wc -l)"
 finish
