@@ -360,7 +360,8 @@ bool tree_has(struct run *run, pid_t number)
 	if (run->tree.own)
 		return number > 1 &&
 		       read_stat(run, number, &state, &parent, &group);
-	if (tracee_find(run, number))
+	/* The tracer itself is the program's parent. */
+	if (tracee_find(run, number) || number == getpid())
 		return true;
 	/* A dead child that nobody has waited for. */
 	return read_stat(run, number, &state, &parent, &group) &&

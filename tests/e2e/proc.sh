@@ -217,6 +217,8 @@ rm -f "/proc/$world/root/srv/w/"{mine,go}
 mkfifo "/proc/$world/root/srv/w/"{mine,go}
 check 'without a namespace, pids of the tree' '0 0' "$(ours bash -c '
 	kill -0 $$; a=$?; sleep 30 & kill $!; echo $a $?')"
+check 'without a namespace, the parent is of this machine' '0 rsc' "$(ours bash -c '
+	kill -0 $PPID; echo $? $(cat /proc/$PPID/comm)')"
 ours bash -c 'sleep 1000 & echo $! >mine; read -r _ <go
 	kill $!; echo $? | tee mine; read -r _ <go; kill $!; echo $?' \
 	>"$T/note/out" 2>"$T/note/err" &
