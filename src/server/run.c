@@ -4,8 +4,10 @@
  * makes the system call with the values in place. Generic by argument kinds;
  * the few irregular rows have a hook in the table below.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -556,8 +558,7 @@ static int64_t do_fdinfo(struct run *run, bool *go_on)
 	int fd;
 
 	*go_on = false;
-	snprintf(name, sizeof(name), "thread-self/fdinfo/%d",
-		 (int)run->reg[0]);
+	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", (int)run->reg[0]);
 	fd = openat(path_proc(), name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -576,7 +577,7 @@ static int64_t do_syslog(struct run *run, bool *go_on)
 	return -EROFS;
 }
 
-static const struct {
+static const struct hook {
 	const char *name;
 	bool mapped; /* after the arguments were checked and mapped */
 	int64_t (*hook)(struct run *run, bool *go_on);
@@ -621,17 +622,30 @@ static const struct {
 	{ "rsc_fdinfo", true, do_fdinfo },
 };
 
+#define IDS 1024 /* wire ids are below */
+static const struct hook *hook_by_id[IDS];
+
+static void sort_hooks(void)
+{
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+		const struct call *call = call_by_name(hooks[i].name);
+
+		assert(call && call->id < IDS && !hook_by_id[call->id]);
+		hook_by_id[call->id] = &hooks[i];
+	}
+}
+
 /* Runs the hook of a row, if it has one for this moment. */
 static int64_t run_hook(struct run *run, bool mapped, bool *go_on)
 {
-	const char *name = run->req->call->name;
-	size_t i;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned int id = run->req->call->id;
+	const struct hook *hook;
 
+	pthread_once(&once, sort_hooks);
+	hook = id < IDS ? hook_by_id[id] : NULL;
 	*go_on = true;
-	for (i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
-		if (hooks[i].mapped == mapped && !strcmp(hooks[i].name, name))
-			return hooks[i].hook(run, go_on);
-	return 0;
+	return hook && hook->mapped == mapped ? hook->hook(run, go_on) : 0;
 }
 
 /* May the row run here at all? 0 or -errno. */
