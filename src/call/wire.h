@@ -81,6 +81,8 @@ struct msg_head {
 	const struct call *call; /* CALL */
 	struct hello hello;	 /* HELLO */
 	struct ready ready;	 /* READY */
+	size_t items;		 /* of the array, all together */
+	size_t size;		 /* bytes, to behind the last one of these */
 };
 
 /* Each appends one whole frame to out; 0 or -errno. */
@@ -114,6 +116,9 @@ int wire_get_call(const uint8_t *body, size_t len, struct req *req,
  */
 int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		   struct arena *arena, const char **why);
+/* The same when its head is read already. */
+int wire_get_rest(const struct msg_head *head, const uint8_t *body, size_t len,
+		  struct req *req, struct arena *arena, const char **why);
 /* Copies those bytes to arena, a NUL behind each. 0 or -ENOMEM. */
 int wire_keep_reply(struct req *req, struct arena *arena);
 

@@ -66,17 +66,18 @@ static bool get_ready(struct cursor *c, struct ready *ready)
 }
 
 /* Reads to behind the head; *items is the array's length. */
-static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
+static bool get_head(struct cursor *c, struct msg_head *head)
 {
 	static const unsigned char want[] = { 6, 0, 0, 4, 2, 3, 4 };
 	uint64_t type;
 	uint64_t id;
 
 	memset(head, 0, sizeof(*head));
-	if (!cursor_array(c, items) || !cursor_uint(c, MSG_COUNT - 1, &type))
+	if (!cursor_array(c, &head->items) ||
+	    !cursor_uint(c, MSG_COUNT - 1, &type))
 		return false;
 	head->type = (enum msg)type;
-	if (want[type] ? *items != want[type] : *items < 4)
+	if (want[type] ? head->items != want[type] : head->items < 4)
 		return cursor_fail(c, "a message of the wrong length");
 	if (type == MSG_HELLO)
 		return get_hello(c, &head->hello);
@@ -93,7 +94,7 @@ static bool get_head(struct cursor *c, struct msg_head *head, size_t *items)
 			return cursor_fail(c, "a call that no row describes");
 		if (!wire_travels(head->call))
 			return cursor_fail(c, "a call that does not travel");
-		if (*items != 4 + call_nargs(head->call))
+		if (head->items != 4 + call_nargs(head->call))
 			return cursor_fail(c, "a call of the wrong length");
 		return true;
 	case MSG_REPLY:
@@ -115,10 +116,11 @@ int wire_get_head(const uint8_t *body, size_t len, struct msg_head *head,
 		  const char **why)
 {
 	struct cursor c = { body, body + len, NULL };
-	size_t items;
 
-	if (get_head(&c, head, &items))
+	if (get_head(&c, head)) {
+		head->size = (size_t)(c.at - body);
 		return 0;
+	}
 	*why = c.why;
 	return -EPROTO;
 }
@@ -313,11 +315,10 @@ int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 {
 	struct cursor c = { body, body + len, NULL };
 	struct msg_head head;
-	size_t items;
 	bool ok;
 
 	memset(req, 0, sizeof(*req));
-	ok = get_head(&c, &head, &items);
+	ok = get_head(&c, &head);
 	if (ok && head.type != MSG_CALL)
 		ok = cursor_fail(&c, "a CALL was expected");
 	if (ok) {
@@ -325,7 +326,7 @@ int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 		req->task = head.task;
 		req->seq = head.seq;
 	}
-	for (unsigned int i = 0; ok && i < items - 4; i++)
+	for (unsigned int i = 0; ok && i < head.items - 4; i++)
 		ok = get_arg(&c, &req->call->arg[i], &req->val[i], arena);
 	ok = ok && cursor_end(&c) && lengths_agree(&c, req);
 	if (ok)
@@ -440,17 +441,23 @@ static bool get_out(struct cursor *c, struct req *req, unsigned int i,
 int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 		   struct arena *arena, const char **why)
 {
-	struct cursor c = { body, body + len, NULL };
-	struct req asked = *req;
 	struct msg_head head;
+	int err;
+
+	err = wire_get_head(body, len, &head, why);
+	return err ? err : wire_get_rest(&head, body, len, req, arena, why);
+}
+
+int wire_get_rest(const struct msg_head *head, const uint8_t *body, size_t len,
+		  struct req *req, struct arena *arena, const char **why)
+{
+	struct cursor c = { body + head->size, body + len, NULL };
+	struct req asked = *req;
 	bool object;
-	size_t items;
 	size_t outs = 0;
 	bool ok;
 
-	ok = get_head(&c, &head, &items);
-	if (ok && head.type != MSG_REPLY)
-		ok = cursor_fail(&c, "a REPLY was expected");
+	ok = head->type == MSG_REPLY || cursor_fail(&c, "a REPLY was expected");
 	ok = ok && cursor_int(&c, &req->ret) && ret_agrees(&c, req);
 	if (ok && req->call->ret == RET_FLAGS && req->ret >= 0)
 		req->ret =
@@ -458,7 +465,7 @@ int wire_get_reply(const uint8_t *body, size_t len, struct req *req,
 	for (unsigned int i = 0; ok && req->ret >= 0 && i < CALL_ARGS; i++)
 		outs += wire_is_out(&req->call->arg[i]);
 	object = ok && req->ret >= 0 && req->call->ret == RET_FD;
-	if (ok && items != 4 + (object ? 3 : 0) + outs)
+	if (ok && head->items != 4 + (object ? 3 : 0) + outs)
 		ok = cursor_fail(&c, "a reply of the wrong length");
 	if (ok && object)
 		ok = get_object(&c, req);

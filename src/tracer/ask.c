@@ -182,7 +182,7 @@ static int take_frame(struct run *run, const uint8_t *body, size_t len,
 		}
 		return 0; /* nobody waits for it (any more) */
 	}
-	err = wire_get_reply(body, len, &t->req, &t->arena, why);
+	err = wire_get_rest(&head, body, len, &t->req, &t->arena, why);
 	/* The usual end stores them at once; who knows of others. */
 	if (!err && (t->state != T_ASKING || t->then != finish_reply))
 		err = wire_keep_reply(&t->req, &t->arena);
