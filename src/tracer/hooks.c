@@ -38,6 +38,7 @@ static const struct {
 	{ "poll", hook_poll },
 	{ "ppoll", hook_poll },
 	{ "pselect6", hook_select },
+	{ "pidfd_getfd", hook_pidfd_getfd },
 	{ "recvfrom", hook_recvfrom },
 	{ "recvmmsg", hook_message },
 	{ "recvmsg", hook_message },

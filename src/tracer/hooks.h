@@ -44,6 +44,7 @@ void hook_unshare(struct run *run, struct tracee *t);
 void hook_message(struct run *run, struct tracee *t);
 void hook_name(struct run *run, struct tracee *t);
 void hook_option(struct run *run, struct tracee *t);
+void hook_pidfd_getfd(struct run *run, struct tracee *t);
 void hook_recvfrom(struct run *run, struct tracee *t);
 void hook_sched(struct run *run, struct tracee *t);
 void hook_sendto(struct run *run, struct tracee *t);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Descriptors of both sides pass through sockets of both sides.
 . "$(dirname "$0")/lib.sh"
-cp rights.py rights_here.py rights_there.py "$T/bin/"
+cp pidfd.py rights.py rights_here.py rights_there.py "$T/bin/"
 worlds
 serve main
 CWD=/ there ip link set lo up
@@ -27,5 +27,12 @@ check 'a pipe from there' "b'take' b'from a pipe there' b''" \
 check 'a file for one there' "b'a file' b'content of the file\\n'
 b'a pipe' b''" "$(cat <&7)"
 exec 7<&-
+# Of another process it would be of no use.
+check 'pidfd_getfd' "b'content'
+b'one'
+b'two'
+EPERM" "$(ours /usr/bin/python3 "$T/bin/pidfd.py" 2>"$T/note/err")"
+check 'pidfd_getfd says so' 1 \
+	"$(grep -c 'is the server.s and cannot be copied: EPERM' "$T/note/err")"
 ran sendmsg recvmsg rsc_adopt rsc_token rsc_put rsc_take
 finish
