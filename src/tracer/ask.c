@@ -153,6 +153,7 @@ again:
 		answer(run, t);
 		goto again;
 	}
+	ready_lost(run);
 }
 
 /* One frame; 0 or -EPROTO with *why. */

@@ -35,6 +35,7 @@
 #define WRITE_BITS (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 #define FDS_MAX (1u << 20) /* more than any RLIMIT_NOFILE: EINVAL */
 #define ALWAYS (EPOLLERR | EPOLLHUP)
+#define LOST (EPOLLIN | EPOLLOUT | EPOLLRDHUP | ALWAYS)
 
 /* What a call wants to know of a remote descriptor. */
 struct want {
@@ -71,6 +72,15 @@ void ready_event(struct run *run, const struct ready *ready)
 		return; /* closed meanwhile */
 	remote->fresh |= told_by(ready->edge);
 	level_set(&remote->level, ready->mask, ready->edge);
+}
+
+void ready_lost(struct run *run)
+{
+	struct remote *remote;
+	struct remote *next;
+
+	HASH_ITER(hh, run->watched, remote, next)
+	level_set(&remote->level, LOST, EDGE_IN | EDGE_OUT);
 }
 
 static uint32_t want_of(uint32_t events)
@@ -182,7 +192,9 @@ static void go_on(struct run *run, struct tracee *t)
 				 want->fd, strerror(-err));
 			continue;
 		}
-		if (!is_due(e, want))
+		if (run->lost)
+			level_set(&e->remote->level, LOST, 0);
+		if (run->lost || !is_due(e, want))
 			continue;
 		make_watch(&t->req, e, e->remote->want | want_of(want->events));
 		ask(run, t, watched);

@@ -330,6 +330,8 @@ void ready_event(struct run *run, const struct ready *ready);
  */
 void ready_want(struct run *run, struct tracee *t, uint32_t events,
 		then_fn then);
+/* The link is gone: who waits wakes up, and finds out by a call. */
+void ready_lost(struct run *run);
 /* Before t asks: the reply is to say how ready the FDs of its call are. */
 void ready_bind(struct run *run, struct tracee *t);
 

@@ -42,6 +42,41 @@ MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll
 
+# When the server is gone, who waits for it is told.
+mkfifo "$T/note/cut"
+cat >"$T/bin/serve_cut" <<END
+#!/bin/bash
+exec 3<&0
+"$T/bin/rsc" serve --stdio <&3 &
+read -r _ <"$T/note/cut"
+kill \$!
+END
+chmod +x "$T/bin/serve_cut"
+for way in poll epoll; do
+	rm -rf "$T/lost"
+	mkdir "$T/lost"
+	check "$way when the server goes" 'waits 5 5' "$(timeout 20 "$T/bin/rsc" \
+		run --all --cwd "$T/lost" --local "$T/note/**" --server \
+		"exec:$T/bin/serve_cut" -- /usr/bin/python3 -c 'if True:
+		import os, select, sys
+		os.mkfifo("fifo")
+		fd = os.open("fifo", os.O_RDWR | os.O_NONBLOCK)
+		late = os.open("fifo", os.O_RDONLY | os.O_NONBLOCK)
+		print("waits", end=" ", flush=True)
+		def wait(fd, cut):
+			p = getattr(select, sys.argv[1])()
+			p.register(fd, 1)
+			if cut and not p.poll(0):
+				open(sys.argv[2], "w").close()
+			p.poll()
+			try:
+				os.read(fd, 1)
+			except OSError as e:
+				print(e.errno, end=" " if cut else "")
+		wait(fd, True)
+		wait(late, False)' "$way" "$T/note/cut" 2>/dev/null)"
+done
+
 # A hostile server makes the program see what is not there, and no more.
 for way in poll epoll; do
 	for kind in fifo datagrams udp inotify; do
