@@ -465,6 +465,10 @@ int run_main(int argc, char **argv)
 			strerror(errno));
 		return 125;
 	}
+	/* A server that goes away is an error of a write, and has a line. */
+	sigemptyset(&block);
+	sigaddset(&block, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &block, NULL);
 	if (connect_server(&run, &set) || greet(&run) ||
 	    root_context(&run, &set))
 		return 125;
@@ -472,12 +476,10 @@ int run_main(int argc, char **argv)
 	 * The terminal's signals reach the program by itself; the tracer ends
 	 * when the program does.
 	 */
-	sigemptyset(&block);
 	sigaddset(&block, SIGCHLD);
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGQUIT);
 	sigaddset(&block, SIGTSTP);
-	sigaddset(&block, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &block, NULL);
 	failed = wait_init(&run);
 	if (failed)
