@@ -80,7 +80,9 @@ static bool has(const struct image *img, uint64_t block)
 	       img->have[block / 64] >> block % 64 & 1;
 }
 
-static int note(struct images *images, struct image *img, uint64_t block)
+/* The block is here; it takes len bytes. */
+static int note(struct images *images, struct image *img, uint64_t block,
+		size_t len)
 {
 	size_t words = block / 64 + 1;
 	uint64_t *bits;
@@ -94,17 +96,18 @@ static int note(struct images *images, struct image *img, uint64_t block)
 		img->have = bits;
 		img->words = words * 2;
 	}
-	if (!has(img, block))
-		images->bytes += IMAGE_BLOCK;
+	if (!has(img, block)) {
+		images->bytes += len;
+		img->bytes += len;
+	}
 	img->have[block / 64] |= UINT64_C(1) << block % 64;
 	return 0;
 }
 
 void image_forget(struct images *images, struct image *img)
 {
-	for (uint64_t b = 0; b < img->words * 64; b++)
-		if (has(img, b))
-			images->bytes -= IMAGE_BLOCK;
+	images->bytes -= img->bytes;
+	img->bytes = 0;
 	free(img->have);
 	img->have = NULL;
 	img->words = 0;
@@ -198,14 +201,20 @@ static bool is_zero(const uint8_t *data, size_t len)
 	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
 }
 
+static int punch(int fd, uint64_t lo, uint64_t hi)
+{
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 (off_t)lo, (off_t)(hi - lo)) ?
+		       -errno :
+		       0;
+}
+
 /* A block that is new here: pages of zeros take no memory. */
 static int put_new(int fd, uint64_t at, const uint8_t *data, size_t len)
 {
 	int err = 0;
 
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
-		      IMAGE_BLOCK))
-		return -errno;
+	err = punch(fd, at, at + IMAGE_BLOCK);
 	for (size_t i = 0; i < len && !err; i += PAGE) {
 		size_t n = len - i < PAGE ? len - i : PAGE;
 
@@ -232,8 +241,26 @@ int image_fill(struct images *images, struct image *img, uint64_t at,
 		if (!err && img->base >= 0)
 			err = put_new(img->base, at + i, data + i, n);
 		if (!err)
-			err = note(images, img, b);
+			err = note(images, img, b, IMAGE_BLOCK);
 	}
+	return err;
+}
+
+int image_hole(struct images *images, struct image *img, uint64_t lo,
+	       uint64_t hi)
+{
+	static const uint8_t zeros[IMAGE_BLOCK];
+	int err = 0;
+
+	/* What is mapped is changed in place. */
+	for (uint64_t at = lo; img->maps && at < hi && !err; at += IMAGE_BLOCK)
+		err = merge(img, at, zeros, IMAGE_BLOCK, false);
+	if (!err && !img->maps)
+		err = punch(img->memfd, lo, hi);
+	if (!err && img->base >= 0)
+		err = punch(img->base, lo, hi);
+	for (uint64_t at = lo; at < hi && !err; at += IMAGE_BLOCK)
+		err = note(images, img, at / IMAGE_BLOCK, 0);
 	return err;
 }
 
@@ -323,6 +350,19 @@ void image_pull_end(struct images *images, struct image *img)
 
 /* ---- what the program has changed ---- */
 
+/* Where the first byte from at on lies that is not in a hole of both. */
+static uint64_t skip_hole(const struct image *img, uint64_t at)
+{
+	off_t mine = lseek(img->memfd, (off_t)at, SEEK_DATA);
+	off_t theirs = lseek(img->base, (off_t)at, SEEK_DATA);
+
+	if (mine < 0 && theirs < 0)
+		return UINT64_MAX;
+	if (mine < 0 || (theirs >= 0 && theirs < mine))
+		return (uint64_t)theirs;
+	return (uint64_t)mine;
+}
+
 /* The first byte from i on that differs, or len. */
 static size_t differs(const uint8_t *a, const uint8_t *b, size_t i, size_t len)
 {
@@ -365,6 +405,7 @@ ssize_t image_dirty(const struct image *img, uint64_t *at, uint64_t hi,
 	static uint8_t mine[SPAN];
 	static uint8_t theirs[SPAN];
 	uint64_t pos = *at;
+	uint64_t data_at = 0;
 
 	if (hi > img->size)
 		hi = img->size;
@@ -379,6 +420,11 @@ ssize_t image_dirty(const struct image *img, uint64_t *at, uint64_t hi,
 		pos = block + SPAN;
 		if (!has(img, block / IMAGE_BLOCK))
 			continue;
+		data_at = data_at <= block ? skip_hole(img, block) : data_at;
+		if (data_at >= block + len) {
+			pos = data_at / IMAGE_BLOCK * IMAGE_BLOCK;
+			continue;
+		}
 		get(img->memfd, block, mine, len);
 		get(img->base, block, theirs, len);
 		from = differs(mine, theirs, from, len);

@@ -38,6 +38,7 @@ struct image {
 	unsigned int maps;  /* mappings in the session */
 	unsigned int pulls; /* copies under way that use the pages */
 	uint64_t size;	    /* of the file, while there are mappings */
+	uint64_t bytes;	    /* of blocks that are here and hold something */
 	uint64_t *have;	    /* owned: bits, by block */
 	size_t words;
 	char *path; /* owned: for messages */
@@ -76,6 +77,9 @@ void image_forget(struct images *images, struct image *img);
  */
 int image_fill(struct images *images, struct image *img, uint64_t at,
 	       const uint8_t *data, size_t len);
+/* [lo, hi), whole blocks, is a hole in the file. 0 or -errno. */
+int image_hole(struct images *images, struct image *img, uint64_t lo,
+	       uint64_t hi);
 /* What a call has written to the file: it is on both sides now. */
 int image_wrote(struct image *img, uint64_t at, const uint8_t *data,
 		size_t len);

@@ -251,6 +251,52 @@ static bool next_piece(const struct chore *c, uint64_t *lo, uint64_t *hi)
 	return *lo < *hi;
 }
 
+static void hole_found(struct run *run, struct chore *c)
+{
+	int64_t ret = reply(run)->ret;
+
+	c->data = ret < 0 ? UINT64_MAX : (uint64_t)ret;
+	fill(run, c);
+}
+
+static void ask_seek(struct run *run, struct chore *c, int whence,
+		     void (*step)(struct run *run, struct chore *c))
+{
+	struct req *req = prepare(run, c, "rsc_seek");
+
+	req->val[1].num = c->at;
+	req->val[2].num = (uint64_t)whence;
+	ask_then(run, c, step);
+}
+
+/* There are no bytes before this. */
+static void data_found(struct run *run, struct chore *c)
+{
+	int64_t ret = reply(run)->ret;
+	uint64_t at = c->hi < c->img->size ? c->hi : c->img->size;
+	int err;
+
+	if (ret < 0 && ret != -ENXIO) {
+		c->data = UINT64_MAX;
+		fill(run, c);
+		return;
+	}
+	at = (at + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK;
+	if (ret >= 0 && (uint64_t)ret < at)
+		at = (uint64_t)ret / IMAGE_BLOCK * IMAGE_BLOCK;
+	if (at > c->at) {
+		err = image_hole(&run->keeper.images, c->img, c->at, at);
+		c->at = at;
+		if (err)
+			done(run, c, err);
+		else
+			fill(run, c);
+		return;
+	}
+	c->at = (uint64_t)ret;
+	ask_seek(run, c, SEEK_HOLE, hole_found);
+}
+
 static void fill(struct run *run, struct chore *c)
 {
 	uint64_t lo;
@@ -259,6 +305,11 @@ static void fill(struct run *run, struct chore *c)
 
 	if (!next_piece(c, &lo, &hi)) {
 		done(run, c, 0);
+		return;
+	}
+	if (c->blocks == MISSING && lo >= c->data && c->img->size - lo > STEP) {
+		c->at = lo;
+		ask_seek(run, c, SEEK_DATA, data_found);
 		return;
 	}
 	if (c->blocks != KNOWN &&

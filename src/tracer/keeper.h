@@ -21,7 +21,8 @@ struct chore {
 	uint64_t lo;					 /* bytes of the file */
 	uint64_t hi;
 	uint64_t at;
-	size_t len; /* of what is on its way */
+	uint64_t data; /* to here there are no holes */
+	size_t len;    /* of what is on its way */
 	int64_t err;
 	int fd;	     /* the handle that somebody waits to read */
 	bool writes; /* for a mapping that can be written */

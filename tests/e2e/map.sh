@@ -53,6 +53,15 @@ py 'fd = opened("empty")
 try: mmap.mmap(fd, 4096)[0]
 except (ValueError, OSError) as e: print(e)'
 
+# Holes are not read.
+py 'fd = opened("sparse"); os.ftruncate(fd, 1 << 32)
+os.pwrite(fd, b"far", 3 << 30); m = mmap.mmap(fd, 0)
+print(m[(3 << 30) - 1:(3 << 30) + 4], m[5]); m[1 << 31] = 9
+m[3 << 30] = 70; m.flush(); print(os.pread(fd, 2, 1 << 31))
+print(os.pread(fd, 3, 3 << 30), os.unlink("sparse"))'
+check 'few reads of a file of 4 GiB' yes \
+	"$([ "$(count pread64)" -lt 40 ] && echo yes || echo no)"
+
 # Processes.
 py 'm = mmap.mmap(opened("text"), 0)
 for i in range(4):

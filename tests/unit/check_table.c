@@ -402,6 +402,7 @@ static const char *const harmless[] = {
 	"rsc_drop",
 	"rsc_hold",
 	"rsc_recall",
+	"rsc_seek",
 	"sendmmsg",
 	/* on a cache or a lock */
 	"fadvise64",
