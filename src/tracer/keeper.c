@@ -28,8 +28,7 @@
 #include "tracer/tracee.h"
 
 #define STEP VALUE_BYTES_MAX
-#define BYTES_MAX (1ull << 30) /* that are held here */
-#define NOAPPEND 0x20	       /* RWF_NOAPPEND, linux/fs.h since 6.9 */
+#define NOAPPEND 0x20 /* RWF_NOAPPEND, linux/fs.h since 6.9 */
 
 static void watch_readers(struct run *run, int done);
 
@@ -313,9 +312,10 @@ static void fill(struct run *run, struct chore *c)
 		return;
 	}
 	if (c->blocks != KNOWN &&
-	    run->keeper.images.bytes + (hi - lo) > BYTES_MAX) {
-		log_err("mmap: %s: more than %llu MiB of remote files are mapped: ENODEV",
-			c->img->path, BYTES_MAX >> 20);
+	    run->keeper.images.bytes + (hi - lo) > run->keeper.room) {
+		log_err("mmap: %s: more than %llu MiB of remote files are mapped: ENODEV; --map-memory allows more",
+			c->img->path,
+			(unsigned long long)run->keeper.room >> 20);
 		done(run, c, -ENODEV);
 		return;
 	}

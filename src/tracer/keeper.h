@@ -32,7 +32,10 @@ struct chore {
 	bool wrote;			     /* t changes the file itself */
 };
 
+#define KEEPER_ROOM (1ull << 30)
+
 struct keeper {
+	uint64_t room;		/* --map-memory, in bytes */
 	struct tracee *task;	/* owned: a name on the wire, no process */
 	struct tracee *readers; /* owned: the same, for rsc_recall */
 	struct chore *first;	/* owned: who has the turn, who waits */

@@ -33,8 +33,9 @@ static const char usage[] =
 	"                      $RSC_RULES come last\n"
 	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
 	"                      ones run at full speed; lowest: as usual (default)\n"
-	"  --coherence MODE    shared writable mappings of files that others on the\n"
-	"                      server may write: strict, none (default); loose, yes\n"
+	"  --coherence MODE    strict: who maps a file to write it has it alone on the\n"
+	"                      server, else ENODEV (default); loose: whoever has it\n"
+	"  --map-memory MIB    how much of the server's files may be mapped (1024)\n"
 	"  --exec WHOSE        programs are run here; whose they are: local (default:\n"
 	"                      this machine's, the server's where only it has them),\n"
 	"                      auto (the server's, else this machine's), remote\n"
@@ -57,6 +58,7 @@ enum {
 	OPT_JSON,
 	OPT_FDS,
 	OPT_COHERENCE,
+	OPT_MAP_MEMORY,
 	OPT_EXEC,
 	OPT_HELP
 };
@@ -70,6 +72,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fds", required_argument, NULL, OPT_FDS },
 	{ "coherence", required_argument, NULL, OPT_COHERENCE },
+	{ "map-memory", required_argument, NULL, OPT_MAP_MEMORY },
 	{ "exec", required_argument, NULL, OPT_EXEC },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
@@ -113,6 +116,23 @@ static int open_trace(struct trace *trace, const char *name)
 }
 
 /* --fds: the numbers of remote descriptors. */
+/* --map-memory */
+static int parse_map_memory(struct run *run, const char *text)
+{
+	unsigned long long mib;
+	char *end;
+
+	errno = 0;
+	mib = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno &&
+	    mib <= UINT64_MAX >> 20) {
+		run->keeper.room = mib << 20;
+		return 0;
+	}
+	log_err("--map-memory=%s: a number of MiB", text);
+	return -EINVAL;
+}
+
 /* --coherence */
 static int parse_coherence(struct run *run, const char *text)
 {
@@ -189,6 +209,10 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			break;
 		case OPT_FDS:
 			if (parse_fds(run, optarg))
+				return -1;
+			break;
+		case OPT_MAP_MEMORY:
+			if (parse_map_memory(run, optarg))
 				return -1;
 			break;
 		case OPT_COHERENCE:
@@ -441,7 +465,8 @@ int run_main(int argc, char **argv)
 	static struct run run = { .trace = { .fd = STDERR_FILENO,
 					     .len = 32,
 					     .status = TRACE_ANY },
-				  .listener = -1 };
+				  .listener = -1,
+				  .keeper.room = KEEPER_ROOM };
 	struct settings set = { .filter = "%file,%desc" };
 	sigset_t block;
 	char err[512];
