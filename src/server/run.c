@@ -480,45 +480,6 @@ static int64_t do_drop(struct run *run, bool *go_on)
 	return fd < 0 ? fd : 0;
 }
 
-/* ---- files that the client's program has mapped ---- */
-
-/* Where data or a hole begins; the offset of the description stays. */
-static int64_t do_seek(struct run *run, bool *go_on)
-{
-	int whence = (int)run->reg[2];
-	struct stat st;
-	char name[64];
-	off_t at;
-	int fd;
-
-	*go_on = false;
-	if ((whence != SEEK_DATA && whence != SEEK_HOLE) ||
-	    fstat((int)run->reg[0], &st) || !S_ISREG(st.st_mode))
-		return -EINVAL;
-	snprintf(name, sizeof(name), "/proc/thread-self/fd/%d",
-		 (int)run->reg[0]);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	at = lseek(fd, (off_t)run->reg[1], whence);
-	if (at < 0)
-		at = -errno;
-	close(fd);
-	return at;
-}
-
-static int64_t do_hold(struct run *run, bool *go_on)
-{
-	*go_on = false;
-	return hold_file(run->worker, (int)run->reg[0]);
-}
-
-static int64_t do_recall(struct run *run, bool *go_on)
-{
-	*go_on = false;
-	return hold_recall(run->worker, run_fd(&run->req->val[0]));
-}
-
 /* SIGIO would reach the session. */
 static int64_t do_setfl(struct run *run, bool *go_on)
 {
@@ -617,9 +578,9 @@ static const struct hook {
 	{ "rsc_resolve", false, do_resolve },
 	{ "rsc_take", false, do_take },
 	{ "rsc_token", false, do_token },
-	{ "rsc_hold", true, do_hold },
-	{ "rsc_seek", true, do_seek },
-	{ "rsc_recall", false, do_recall },
+	{ "rsc_hold", true, mapped_hold },
+	{ "rsc_seek", true, mapped_seek },
+	{ "rsc_recall", false, mapped_recall },
 	{ "rsc_watch", true, do_watch },
 	{ "F_GETLK", true, locks_get },
 	{ "F_OFD_GETLK", true, locks_get },

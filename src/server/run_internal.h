@@ -46,6 +46,12 @@ int64_t net_address(struct run *run, bool *go_on);
 int64_t net_option(struct run *run, bool *go_on);
 int64_t net_messages(struct run *run, bool *go_on);
 
+/* mapped.c: likewise, of the calls on files that are mapped. */
+
+int64_t mapped_hold(struct run *run, bool *go_on);
+int64_t mapped_recall(struct run *run, bool *go_on);
+int64_t mapped_seek(struct run *run, bool *go_on);
+
 /* creds.c: likewise, of the calls on credentials. */
 
 int64_t creds_capget(struct run *run, bool *go_on);
