@@ -28,10 +28,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -266,6 +268,34 @@ static int add(int epoll, int fd, uint32_t events, uint32_t id)
 		close(copy++);
 	}
 	return err;
+}
+
+/* Files of these kernel interfaces say by poll that they have changed. */
+static bool has_news(int fd)
+{
+	const short ready = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	struct pollfd pfd = { .fd = fd, .events = ready | POLLPRI };
+	struct statfs fs;
+
+	if (!fstatfs(fd, &fs) &&
+	    (fs.f_type == SYSFS_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC))
+		return true;
+	/* The others that do are not just ready, as a file is. */
+	return poll(&pfd, 1, 0) >= 0 && pfd.revents != ready;
+}
+
+bool ready_may_watch(int fd, bool file)
+{
+	struct epoll_event event = { .events = 0 };
+	bool may;
+	int ep;
+
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	if (ep < 0)
+		return false;
+	may = !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+	close(ep);
+	return may && (!file || has_news(fd));
 }
 
 static struct watch *watch_new(struct ready_state *ready, int fd, uint32_t id,

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -56,10 +55,8 @@ static uint32_t socket_kind(int fd)
 
 static uint32_t object_of(int fd, struct req *req)
 {
-	struct epoll_event event = { .events = 0 };
 	uint32_t object = OBJECT_OTHER;
 	struct stat st = { 0 };
-	int ep;
 
 	if (fstat(fd, &st))
 		st.st_mode = 0;
@@ -75,11 +72,8 @@ static uint32_t object_of(int fd, struct req *req)
 		object = socket_kind(fd);
 	if (object == OBJECT_DIR)
 		return object;
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) == 0)
+	if (ready_may_watch(fd, object == OBJECT_FILE))
 		object |= OBJECT_POLLABLE;
-	if (ep >= 0)
-		close(ep);
 	return object;
 }
 

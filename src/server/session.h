@@ -303,6 +303,11 @@ int drawer_take(struct drawer *drawer, uint32_t number, bool keep);
 /* The main thread, before there is a worker; 0 or -errno. */
 int ready_init(struct session *session);
 /*
+ * Can the object be watched? Regular files are said to be ready always where
+ * epoll takes them: of these only those that can be otherwise.
+ */
+bool ready_may_watch(int fd, bool file);
+/*
  * Watches what the handle fd is under the client's name id, or wants to know
  * more of it (enum watch_want). 0 or -errno.
  */
