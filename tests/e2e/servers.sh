@@ -146,7 +146,7 @@ until_it_says Listening ours nc -lv 127.0.0.1 7003
 exec 7<&-
 echo 'over tcp' | there nc -N 127.0.0.1 7003
 ends 'our nc'
-until_it_says Bound ours nc -lvU "$TREE/nc.sock"
+until_it_says Listening ours nc -lvU "$TREE/nc.sock"
 echo 'over a path' | there nc -NU "$TREE/nc.sock"
 ends 'our nc -U'
 
