@@ -233,15 +233,13 @@ int launch(struct run *run, char **argv)
 
 	if (pipe2(go, O_CLOEXEC))
 		return failed("pipe");
-	tree_begin(run);
-	pid = fork();
+	pid = tree_fork(run);
 	if (pid < 0)
 		return failed("fork");
 	if (!pid) {
 		close(go[1]);
 		child(run, argv, go[0]);
 	}
-	tree_begun(run);
 	close(go[0]);
 	err = seize(pid);
 	if (err) {

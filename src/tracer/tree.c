@@ -6,7 +6,7 @@
  * tree is therefore started in a new pid namespace whose numbers begin above
  * those that the server gives out. Its first process (init) does nothing but
  * live as long as the tracer; it gives the tracer a /proc of the namespace,
- * mounted nowhere. The tracer itself stays outside and knows every tracee by
+ * mounted nowhere. A second one stands in for the tracer as the program's parent. The tracer itself stays outside and knows every tracee by
  * two numbers: its own (t->pid) and the program's (tree_number()).
  *
  * There is no namespace when no call by pid is forwarded, when the server
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,7 +36,8 @@
 
 /* Numbers up to this stay free between the server's and the tree's. */
 #define GAP 256
-#define LOWEST 300 /* where the kernel goes on after the last number */
+#define ARG_START 48 /* field of /proc/PID/stat (proc(5)) */
+#define LOWEST 300   /* where the kernel goes on after the last number */
 
 /* What init says when it is ready. */
 struct report {
@@ -135,21 +137,80 @@ static int mount_proc(void)
 	return fd;
 }
 
-/* The first process of the namespace, until the tracer closes hold. */
-static void live(const struct kernel_world *there, int hold, int say)
+/* ps shows a stand-in as such, and not as what the tracer was called with. */
+static void rename_self(void)
+{
+	unsigned long start;
+	unsigned long end;
+	char text[1024];
+	const char *at;
+	ssize_t n;
+	int fd;
+
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	for (int i = 2; at && i < ARG_START; i++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, "%lu %lu", &start, &end) != 2 || end < start + 4)
+		return;
+	memset((void *)start, 0, end - start);
+	memcpy((void *)start, "rsc", 3);
+}
+
+/* Lives until the tracer closes hold; nothing but SIGKILL ends it before. */
+static void stay(int hold)
 {
 	struct sigaction buries = { .sa_handler = SIG_IGN,
 				    .sa_flags = SA_NOCLDWAIT };
-	struct report report = { .proc = -1 };
-	bool apart;
+	sigset_t all;
 	char byte;
 
-	setsid();
-	prctl(PR_SET_NAME, "rsc-init");
+	rename_self();
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigaction(SIGCHLD, &buries, NULL);
-	if (dup2(hold, 0) < 0 || dup2(say, 1) < 0)
+	if (dup2(hold, 0) < 0)
 		_exit(125);
-	close_range(3, ~0u, 0);
+	close_range(1, ~0u, 0);
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
+/*
+ * The program's process, a child of a stand-in for the tracer, which cannot be
+ * its parent: in the namespace it has no number.
+ */
+static void begin_program(int hold, int hello)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(125);
+	if (pid)
+		stay(hold);
+	/* The kernel says to the tracer who that was. */
+	if (send(hello, "", 1, 0) != 1)
+		_exit(125);
+	close(hello);
+}
+
+/*
+ * The first process of the namespace: prepares it, makes the program's process
+ * and stays. It returns in that process only.
+ */
+static void prepare(const struct kernel_world *there, int hold, int hello)
+{
+	struct report report = { .proc = -1 };
+	bool apart;
+	pid_t pid;
+
 	report.proc = mount_proc();
 	if (report.proc < 0)
 		report.err = report.proc;
@@ -160,12 +221,24 @@ static void live(const struct kernel_world *there, int hold, int say)
 				    read_number(report.proc,
 						"sys/kernel/pid_max"),
 				    &apart));
-	if (write(1, &report, sizeof(report)) != sizeof(report))
+	if (send(hello, &report, sizeof(report), 0) != sizeof(report) ||
+	    report.err)
 		_exit(125);
-	close(1);
-	while (read(0, &byte, 1) < 0 && errno == EINTR)
-		;
-	_exit(0);
+	/* It is taken over from here before anything is closed. */
+	if (recv(hello, &report, sizeof(report), 0) != sizeof(report))
+		_exit(125);
+	close(report.proc);
+	pid = fork();
+	if (pid < 0)
+		_exit(125);
+	if (!pid) {
+		begin_program(hold, hello);
+		close(hold);
+		return;
+	}
+	setsid();
+	prctl(PR_SET_NAME, "rsc-init");
+	stay(hold);
 }
 
 static int take_proc(struct run *run, const struct report *report)
@@ -190,75 +263,110 @@ static int take_proc(struct run *run, const struct report *report)
 	return 0;
 }
 
-static void leave(struct run *run)
+/* Who sent the next message; -errno. */
+static pid_t sender(int hello)
 {
-	if (setns(run->tree.home, CLONE_NEWPID))
-		log_err("the tracer's children are in the tree's pid namespace: %s",
-			strerror(errno));
-	close(run->tree.home);
-	run->tree.home = -1;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	struct ucred who;
+
+	if (recvmsg(hello, &msg, 0) != 1)
+		return -EIO;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_CREDENTIALS)
+		return -EIO;
+	memcpy(&who, CMSG_DATA(c), sizeof(who));
+	return who.pid;
 }
 
-static int start_init(struct run *run, struct report *report)
+/* The tracer's part of prepare(). The program's process, or -errno. */
+static pid_t meet(struct run *run, int hello)
 {
+	struct report report;
+	int on = 1;
+	int err;
+
+	if (recv(hello, &report, sizeof(report), 0) != sizeof(report))
+		return -EIO;
+	err = report.err ? report.err : take_proc(run, &report);
+	if (err)
+		return err;
+	if (setsockopt(hello, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+	    send(hello, &report, sizeof(report), 0) != sizeof(report))
+		return -errno;
+	return sender(hello);
+}
+
+/* fork(2) into a new namespace; -errno where there is none to be had. */
+static pid_t fork_apart(struct run *run)
+{
+	int hello[2];
 	int hold[2];
-	int say[2];
-	int err = 0;
+	pid_t pid;
 
 	if (pipe2(hold, O_CLOEXEC))
 		return -errno;
-	if (pipe2(say, O_CLOEXEC)) {
-		err = -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hello)) {
 		close(hold[0]);
 		close(hold[1]);
-		return err;
+		return -EMFILE;
 	}
-	run->tree.init = fork();
-	if (!run->tree.init)
-		live(&run->tree.there, hold[0], say[1]);
-	if (run->tree.init < 0)
-		err = -errno;
-	close(hold[0]);
-	close(say[1]);
 	run->tree.hold = hold[1];
-	if (!err && read(say[0], report, sizeof(*report)) != sizeof(*report))
-		err = -EIO;
-	close(say[0]);
-	return err ? err : report->err;
-}
-
-void tree_begin(struct run *run)
-{
-	struct report report = { .err = -EIO };
-	int err;
-
-	run->tree.home = -1;
-	if (!tree_is_wanted(run) || run->tree.same)
-		return;
-	run->tree.home = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	if (run->tree.home < 0)
-		return;
-	err = unshare(CLONE_NEWPID) ? -errno : 0;
-	if (err) {
-		close(run->tree.home);
-	} else {
-		err = start_init(run, &report);
-		if (!err)
-			err = take_proc(run, &report);
-		if (err) {
-			tree_end(run);
-			leave(run);
-		}
+	run->tree.init = fork();
+	if (!run->tree.init) {
+		close(hold[1]);
+		close(hello[0]);
+		prepare(&run->tree.there, hold[0], hello[1]);
+		return 0;
 	}
-	if (err)
-		log_info("no pid namespace for the program: %s; a number that both sides have is refused",
-			 strerror(-err));
+	close(hold[0]);
+	close(hello[1]);
+	pid = run->tree.init < 0 ? -EAGAIN : meet(run, hello[0]);
+	close(hello[0]);
+	if (pid < 0) {
+		run->tree.own = false;
+		tree_end(run);
+		close(run->tree.proc);
+		tree_init(run);
+	}
+	return pid;
 }
 
-void tree_begun(struct run *run)
+pid_t tree_fork(struct run *run)
 {
-	if (run->tree.own)
-		leave(run);
+	pid_t pid;
+	int home;
+
+	if (!tree_is_wanted(run) || run->tree.same)
+		return fork();
+	home = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (home < 0 || unshare(CLONE_NEWPID)) {
+		pid = -errno;
+		if (home >= 0)
+			close(home);
+	} else {
+		pid = fork_apart(run);
+		if (!pid)
+			return 0;
+		if (setns(home, CLONE_NEWPID))
+			log_err("the tracer's children are in the tree's pid namespace: %s",
+				strerror(errno));
+		close(home);
+	}
+	if (pid > 0)
+		return pid;
+	log_info("no pid namespace for the program: %s; a number that both sides have is refused",
+		 strerror(-pid));
+	return fork();
 }
 
 void tree_end(struct run *run)

@@ -21,7 +21,6 @@ struct tree {
 	bool apart;	/* no number of the tree is ever one of the server's */
 	int64_t uptime; /* ns that the server is longer up than we are */
 	int hold;	/* owned: keeps the namespace's init alive, or -1 */
-	int home;	/* owned: our own namespace, or -1 */
 	pid_t init;	/* of the namespace, or 0 */
 	struct kernel_world there;
 };
@@ -33,11 +32,10 @@ bool tree_is_wanted(const struct run *run);
 /* What the server said of its numbers. */
 void tree_compare(struct run *run, const struct kernel_world *there);
 /*
- * Children that are forked between the two belong to the tree. tree_end() is
- * called when all of them are gone.
+ * fork(2) of the program's process, in a namespace where one can be had.
+ * tree_end() is called when the whole tree is gone.
  */
-void tree_begin(struct run *run);
-void tree_begun(struct run *run);
+pid_t tree_fork(struct run *run);
 void tree_end(struct run *run);
 
 /* The number that the program knows a thread, or its process, by. */

@@ -197,6 +197,9 @@ except ProcessLookupError:
 check 'renice, killall, pidof of the tree' '3 143 0' "$(ours bash -c '
 	sleep 30 & renice -n 3 -p $! >/dev/null
 	n=$(ps -o ni= -p $!); killall sleep; wait $!; echo $n $? $(pgrep -cx sleep)')"
+check 'the parent is a process of the tree' 'rsc rsc yes 1' \
+	"$(ours bash -c 'cat /proc/$PPID/comm; ps -o args= $PPID
+		kill -0 $PPID && echo yes; ps -o ppid= $PPID' | xargs)"
 check 'the tree in the listing' 'yes no' "$(ours python3 -c '
 import os
 names = os.listdir("/proc")
