@@ -123,5 +123,22 @@ same bash -c "sqlite3 w.db 'pragma journal_mode=wal; create table r(who, i);'
 		pragma integrity_check;' >result
 	rm w.db*; cat result"
 
+# lmdb: readers through memory, a writer through a descriptor, mutexes that
+# processes share.
+same /usr/bin/python3 -c 'import lmdb, os
+env = lmdb.open("db", map_size=1 << 20)
+with env.begin(write=True) as t:
+    for i in range(200): t.put(b"k%03d" % i, b"v%d" % i)
+def count():
+    env = lmdb.open("db", map_size=1 << 20)
+    for i in range(10):
+        with env.begin(write=True) as t:
+            n = int(t.get(b"count", b"0")); t.put(b"count", b"%d" % (n + 1))
+    env.close(); os._exit(0)
+for p in [os.fork() or count() for i in range(3)]: print(os.waitpid(p, 0)[1])
+with env.begin() as t:
+    print(t.get(b"count"), t.get(b"k150"), t.stat()["entries"])
+env.close(); os.unlink("db/lock.mdb"); os.unlink("db/data.mdb")'
+
 ran rsc_put rsc_take pread64 pwritev2
 finish
