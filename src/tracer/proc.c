@@ -392,8 +392,6 @@ static int64_t open_file(struct run *run, struct tracee *t,
 	long fd;
 
 	how->flags |= O_CLOEXEC | O_NOCTTY;
-	if (how->flags & O_PATH)
-		how->flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	fd = syscall(SYS_openat2, run->tree.proc, t->place->path, how,
 		     sizeof(*how));
 	return fd < 0 ? -errno : fd;
@@ -486,6 +484,16 @@ int proc_is_dir(struct run *run, struct tracee *t)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+/* Nobody can hand a descriptor of O_PATH over: the program opens it. */
+static void open_by_name(struct run *run, struct tracee *t)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d/%s", getpid(),
+		 run->tree.proc, t->place->path);
+	let_go_named(run, t, 1, name);
+}
+
 void proc_run(struct run *run, struct tracee *t)
 {
 	struct open_how how;
@@ -495,6 +503,10 @@ void proc_run(struct run *run, struct tracee *t)
 	ret = fetch(t);
 	if (!ret && t->call->ret == RET_FD) {
 		ret = how_to_open(t, &how);
+		if (!ret && how.flags & O_PATH) {
+			open_by_name(run, t);
+			return;
+		}
 		if (!ret && only_reads(&how) && proc_is_composed(t->place)) {
 			proc_compose(run, t);
 			return;

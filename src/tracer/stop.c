@@ -521,6 +521,17 @@ static int name_here(struct tracee *t, unsigned int i, const char *name)
 	return 0;
 }
 
+void let_go_named(struct run *run, struct tracee *t, unsigned int i,
+		  const char *name)
+{
+	int err = name_here(t, i, name);
+
+	if (err)
+		finish_skip(run, t, err);
+	else
+		rename_here(run, t);
+}
+
 /* The side of path argument i, which is read; it is name here. */
 static enum side read_path(struct run *run, struct tracee *t, unsigned int i,
 			   char *name, int *err)

@@ -356,7 +356,10 @@ void stop_seccomp(struct run *run, struct tracee *t);
 void finish_skip(struct run *run, struct tracee *t, int64_t ret);
 /* The program's own call is made here. */
 void let_go(struct run *run, struct tracee *t);
-/* The same, and then is called at its exit stop with t->regs.ret set. */
+/* The same, with this machine's name in place of path argument i. */
+void let_go_named(struct run *run, struct tracee *t, unsigned int i,
+		  const char *name);
+/* The same as let_go(), and then is called at its exit stop with t->regs.ret set. */
 void let_go_then(struct run *run, struct tracee *t, then_fn then);
 /* Fetches, sends, stores, returns: the way of a regular remote call. */
 void forward(struct run *run, struct tracee *t);
