@@ -257,9 +257,13 @@ int hold_file(struct worker *worker, int fd)
 	struct stat st;
 	int err;
 
-	if (!held || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (!held)
+		return -ENOMEM;
+	/* Who cannot write the file must not keep others from it. */
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR) {
 		free(held);
-		return held ? -EINVAL : -ENOMEM;
+		return -EINVAL;
 	}
 	*held = (struct held){ .fd = fd, .dev = st.st_dev, .ino = st.st_ino };
 	pthread_mutex_lock(&hold->lock);

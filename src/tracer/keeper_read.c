@@ -9,6 +9,9 @@
 
 /* ---- reading ---- */
 
+/* Of a file that is mapped: there is a bit for each of its blocks. */
+#define SIZE_LIMIT (1ll << 42)
+
 static void fill(struct run *run, struct chore *c);
 
 static void filled(struct run *run, struct chore *c)
@@ -54,7 +57,9 @@ static void hole_found(struct run *run, struct chore *c)
 {
 	int64_t ret = keeper_reply(run)->ret;
 
-	c->data = ret < 0 ? UINT64_MAX : (uint64_t)ret;
+	/* A server that says nonsense, or cannot tell: no holes. */
+	c->data = ret < 0 || (uint64_t)ret <= c->at ? UINT64_MAX :
+						      (uint64_t)ret;
 	fill(run, c);
 }
 
@@ -75,7 +80,7 @@ static void data_found(struct run *run, struct chore *c)
 	uint64_t at = c->hi < c->img->size ? c->hi : c->img->size;
 	int err;
 
-	if (ret < 0 && ret != -ENXIO) {
+	if ((ret < 0 && ret != -ENXIO) || (ret >= 0 && (uint64_t)ret < c->at)) {
 		c->data = UINT64_MAX;
 		fill(run, c);
 		return;
@@ -140,6 +145,8 @@ static void sized(struct run *run, struct chore *c)
 
 	if (!err && (!st || st->st_size < 0))
 		err = -EIO;
+	if (!err && st->st_size > SIZE_LIMIT)
+		err = -ENODEV;
 	if (!err)
 		err = image_resize(c->img, (uint64_t)st->st_size);
 	if (!err && c->writes) {
