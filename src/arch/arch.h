@@ -13,6 +13,7 @@
 #define ARCH_NR(call) ((call)->nr_x86_64)
 #define ARCH_HAS_LEGACY 1
 #define ARCH_AUDIT AUDIT_ARCH_X86_64
+#define ARCH_WAIT "pause" /* what arch_put_wait() puts in */
 #define ARCH_ELF_MACHINE EM_X86_64
 #define ARCH_ELF_MACHINE_32 EM_386
 #elif defined(__aarch64__)
@@ -20,6 +21,7 @@
 #define ARCH_NR(call) ((call)->nr_aarch64)
 #define ARCH_HAS_LEGACY 0
 #define ARCH_AUDIT AUDIT_ARCH_AARCH64
+#define ARCH_WAIT "ppoll"
 #define ARCH_ELF_MACHINE EM_AARCH64
 #define ARCH_ELF_MACHINE_32 EM_ARM
 #else

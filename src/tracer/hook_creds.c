@@ -1,9 +1,11 @@
 /* Credentials that the table cannot describe: groups, capabilities, prctl. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
 
 #include "call/types.h"
 #include "tracer/hooks.h"
+#include "tracer/own_filter.h"
 #include "tracer/memory.h"
 
 #define GROUP_SIZE 4
@@ -126,6 +128,10 @@ void hook_prctl(struct run *run, struct tracee *t)
 {
 	const struct call *row = call_by_request(t->call, (uint32_t)t->arg[0]);
 
+	if (t->arg[0] == PR_SET_SECCOMP) {
+		hook_seccomp(run, t);
+		return;
+	}
 	if (!row || !run->selected[t->call->id]) {
 		let_go(run, t);
 		return;

@@ -1,6 +1,7 @@
 /* The table of hooks. */
 #include "tracer/exec.h"
 #include "tracer/hooks.h"
+#include "tracer/own_filter.h"
 
 static const struct {
 	const char *name;
@@ -54,6 +55,7 @@ static const struct {
 	{ "sched_setparam", hook_sched },
 	{ "sched_setscheduler", hook_sched },
 	{ "select", hook_select },
+	{ "seccomp", hook_seccomp },
 	{ "sendfile", hook_copy },
 	{ "sendmmsg", hook_message },
 	{ "sendmsg", hook_message },

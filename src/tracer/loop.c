@@ -16,6 +16,7 @@
 #include "tracer/abi.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/own_filter.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
 
@@ -95,6 +96,7 @@ static void on_clone(struct run *run, struct tracee *parent)
 	}
 	t->tgid = flags & CLONE_THREAD ? parent->tgid : (pid_t)pid;
 	t->launching = parent->launching;
+	t->own_filter = own_filter_ref(parent->own_filter);
 	t->program = flags & CLONE_VM ? program_ref(parent->program) :
 					program_copy(parent->program);
 	if (flags & CLONE_FILES) {

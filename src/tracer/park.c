@@ -21,6 +21,7 @@
 #include <sys/ptrace.h>
 
 #include "base/log.h"
+#include "tracer/own_filter.h"
 #include "tracer/rights.h"
 
 #define SLOW_NSEC 1000000L
@@ -49,6 +50,11 @@ static int exit_slow(struct run *run, struct tracee *t,
 	return -1;
 }
 
+static long wait_nr(void)
+{
+	return call_nr(call_by_name(ARCH_WAIT));
+}
+
 int park_slow(struct run *run)
 {
 	struct timespec now;
@@ -72,6 +78,9 @@ int park_slow(struct run *run)
 			continue;
 		if (age(t, &now) < SLOW_NSEC)
 			return PARK_SOON;
+		/* It stays at its stop, where no signal reaches it. */
+		if (!own_filter_allows(t->own_filter, wait_nr(), &t->regs))
+			continue;
 		tracee_asks_no_more(run, t);
 		if (arch_put_wait(t->pid))
 			continue; /* it is being killed */

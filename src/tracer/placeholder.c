@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "call/types.h"
 #include "tracer/memory.h"
+#include "tracer/own_filter.h"
 #include "tracer/rights.h"
 #include "tracer/swap.h"
 #include "tracer/tracee.h"
@@ -140,6 +141,13 @@ static void go(struct tracee *t)
 
 void placeholder_begin(struct run *run, struct tracee *t)
 {
+	if (!own_filter_allows(t->own_filter, PLACE_NR, &t->regs)) {
+		log_err("%s: the program's own seccomp filter keeps descriptors of the server out: EPERM",
+			t->call->name);
+		placeholder_drop(run, t);
+		finish_skip(run, t, -EPERM);
+		return;
+	}
 	t->state = T_PLACING;
 	tracee_places(run, t, true);
 	t->then = NULL;

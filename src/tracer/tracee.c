@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "call/wire.h"
+#include "tracer/own_filter.h"
 #include "tracer/tracee.h"
 
 struct tracee *tracee_find(struct run *run, pid_t pid)
@@ -126,6 +127,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	exec_drop(t);
 	scratch_drop(t);
 	deadline_drop(run, t, false);
+	own_filter_unref(t->own_filter);
 	files_unref(t->files);
 	fs_unref(t->fs);
 	program_unref(t->program);

@@ -104,16 +104,17 @@ struct tracee {
 	struct fs *fs;
 	struct program *program;
 	struct scratch scratch;
-	struct exec *exec;     /* owned: the execve under way, or NULL */
-	int new_handle;	       /* opened, its placeholder not yet there */
-	then_fn if_local;      /* at the exit stop of a local call, or NULL */
-	then_fn if_ours;       /* instead of proc_run() */
-	then_fn if_remote;     /* at the reply, instead of the usual end */
-	char **renamed;	       /* in the arena: names here of its paths */
-	then_fn if_allowed;    /* after the strict rules, instead of the wire */
-	struct swap *swap;     /* in the arena: swap.c's, or NULL */
-	struct rights *rights; /* in the arena: rights.c's, or NULL */
-	struct wants *wants;   /* in the arena: what a poll asks, ready.c's */
+	struct exec *exec;  /* owned: the execve under way, or NULL */
+	int new_handle;	    /* opened, its placeholder not yet there */
+	then_fn if_local;   /* at the exit stop of a local call, or NULL */
+	then_fn if_ours;    /* instead of proc_run() */
+	then_fn if_remote;  /* at the reply, instead of the usual end */
+	char **renamed;	    /* in the arena: names here of its paths */
+	then_fn if_allowed; /* after the strict rules, instead of the wire */
+	struct own_filter *own_filter; /* a reference, or NULL */
+	struct swap *swap;	       /* in the arena: swap.c's, or NULL */
+	struct rights *rights;	       /* in the arena: rights.c's, or NULL */
+	struct wants *wants; /* in the arena: what a poll asks, ready.c's */
 	struct req *
 		asked; /* in the arena: the call while its paths are resolved */
 	unsigned int path_arg; /* the path under way */
