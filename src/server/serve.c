@@ -180,10 +180,18 @@ static void tell_ready(struct listener *l)
 }
 
 static void __attribute__((noreturn))
+end_session(const struct listener *l, int status)
+{
+	/* What looks for leaks at exit(3) needs /proc. */
+	if (l->opts.root)
+		_exit(status);
+	exit(status);
+}
+
+static void __attribute__((noreturn))
 serve_session(struct listener *l, struct channel *ch)
 {
 	sigset_t none;
-	int status;
 
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
@@ -191,11 +199,7 @@ serve_session(struct listener *l, struct channel *ch)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Signals to the listener's group are the listener's to pass on. */
 	setpgid(0, 0);
-	status = session_run(ch->in, ch->out, &l->opts);
-	/* What looks for leaks at exit(3) needs /proc. */
-	if (l->opts.root)
-		_exit(status);
-	exit(status);
+	end_session(l, session_run(ch->in, ch->out, &l->opts));
 }
 
 static void accept_one(struct listener *l)
@@ -331,7 +335,8 @@ int serve_main(int argc, char **argv)
 	if (check_root(l.opts.root))
 		return EXIT_USAGE;
 	if (l.use_stdio)
-		return session_run(STDIN_FILENO, STDOUT_FILENO, &l.opts);
+		end_session(&l, session_run(STDIN_FILENO, STDOUT_FILENO,
+					    &l.opts));
 	if (block_signals(&l)) {
 		log_err("serve: signals: %s", strerror(errno));
 		return EXIT_USAGE;
