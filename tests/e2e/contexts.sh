@@ -49,7 +49,9 @@ until_threads() {	# COUNT
 }
 mkfifo "$T/note/tick"
 
+# Of what AddressSanitizer keeps there is no limit.
 at_most() {	# NAME LIMIT GOT
+	! grep -q __asan_init "$T/bin/rsc" || return 0
 	[ -z "${E2E_VERBOSE-}" ] || echo "$1: $3"
 	check "$1: at most $2" "$3" "$(($3 <= $2 ? $3 : $2))"
 }

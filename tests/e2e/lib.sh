@@ -39,6 +39,7 @@ cd "$(dirname "$0")" || exit 1
 SANITIZE=(ASAN_OPTIONS="log_path=$T/note/report"
 	UBSAN_OPTIONS="log_path=$T/note/report:print_stacktrace=1"
 	TSAN_OPTIONS="log_path=$T/note/report:suppressions=$T/bin/tsan.supp")
+export "${SANITIZE[@]}"
 exec 8<"$RSC"
 mount -t tmpfs -o mode=755,size=256m e2e "$T" || exit 1
 mkdir "$T/bin" "$T/note"
