@@ -108,6 +108,10 @@ static void print_traits(const struct call *call)
 		printf("%smodifies", comma);
 		comma = ", ";
 	}
+	if (call->traits & T_BOTH) {
+		printf("%smade on both sides", comma);
+		comma = ", ";
+	}
 	if (call->traits & T_NOFOLLOW)
 		printf("%sfollows no link", comma);
 	for (i = 0; i < CALL_ARGS; i++)

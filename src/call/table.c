@@ -150,7 +150,8 @@ _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 #define MODIFIES T_MODIFIES
 #define NOFOLLOW T_NOFOLLOW
 #define RUNS T_RUNS
-#define TRAITS (T_MODIFIES | T_NOFOLLOW | T_RUNS)
+#define BOTH T_BOTH
+#define TRAITS (T_MODIFIES | T_NOFOLLOW | T_RUNS | T_BOTH)
 /* clang-format on */
 
 #define CALL(nr_wire, word, nr_x86, nr_arm, verd, kind, error, sets, reason,   \
@@ -185,7 +186,7 @@ _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 #define VARIANT(nr_wire, word, call, nr, kind, sets, ...)                      \
 	REQUEST(nr_wire, #word, #call, nr, V_BY_FD, kind, sets, __VA_ARGS__)
 #define OPTION(nr_wire, word, call, nr, ...)                                   \
-	REQUEST(nr_wire, #word, #call, nr, V_REMOTE, RET_INT, C_CREDS,         \
+	REQUEST(nr_wire, #word, #call, nr, V_REMOTE, RET_INT, C_CREDS | BOTH,  \
 		__VA_ARGS__)
 const struct call call_table[] = {
 #include "call/calls.def"

@@ -145,11 +145,17 @@ out:
 	return err;
 }
 
+/* What fs.nr_open is if nobody has changed it. */
+#define FILES_MAX (1u << 20)
+
 static void raise_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	/* The program's limit is kept on its side. */
+	limit = (struct rlimit){ FILES_MAX, FILES_MAX };
+	if (!setrlimit(RLIMIT_NOFILE, &limit) ||
+	    getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);

@@ -339,6 +339,18 @@ static int walk(const struct place *place, const char *path, bool nofollow)
 			  place->resolve | no_magic(place->resolve));
 }
 
+/* Does the path end in ELOOP whatever links there are? */
+static bool is_loop(const struct place *place, bool nofollow)
+{
+	int fd;
+
+	fd = openat2_fd(place->dirfd, place->path,
+			O_PATH | O_CLOEXEC | (nofollow ? O_NOFOLLOW : 0), 0, 0);
+	if (fd >= 0)
+		close(fd);
+	return fd == -ELOOP;
+}
+
 static void hold(struct place *place, int fd)
 {
 	path_end(place);
@@ -470,6 +482,9 @@ int path_guard(struct place *place, bool nofollow, bool stat_only)
 		/* Who restricts the resolution goes through no magic link. */
 		if (fd != -ELOOP || place->resolve)
 			return 0;
+		/* Too many links of any kind are too many. */
+		if (is_loop(place, nofollow))
+			return -ELOOP;
 		err = step(place);
 		if (err <= 0)
 			return err;

@@ -54,27 +54,15 @@ static bool is_ours(const char *dir)
 	       st.st_uid == geteuid() && !(st.st_mode & 022);
 }
 
-static int open_dir(struct cache *cache)
+/* A folder of this run's. */
+static int own_dir(struct cache *cache)
 {
-	const char *base = getenv("XDG_CACHE_HOME");
-	const struct passwd *user = getpwuid(geteuid());
-	const char *home = user ? user->pw_dir : NULL;
 	const char *tmp = getenv("TMPDIR");
-	int n = 0;
 
-	if (*cache->dir)
-		return 0;
-	if (base && base[0] == '/')
-		n = snprintf(cache->dir, PATH_MAX, "%s/rsc/programs", base);
-	else if (home && home[0] == '/')
-		n = snprintf(cache->dir, PATH_MAX, "%s/.cache/rsc/programs",
-			     home);
-	if (n > 0 && n < PATH_MAX / 2 && !make_dirs(cache->dir) &&
-	    is_ours(cache->dir) && !access(cache->dir, W_OK))
-		return 0;
 	snprintf(cache->dir, PATH_MAX, "%s/rsc-programs-XXXXXX",
-		 tmp && tmp[0] == '/' ? tmp : "/tmp");
-	if (!mkdtemp(cache->dir)) {
+		 tmp && tmp[0] == '/' && !cache->shared ? tmp : "/tmp");
+	if (!mkdtemp(cache->dir) ||
+	    (cache->shared && chmod(cache->dir, 0711))) {
 		int err = -errno;
 
 		log_err("no folder for the server's programs: %s: %s",
@@ -84,6 +72,28 @@ static int open_dir(struct cache *cache)
 	}
 	cache->own = true;
 	return 0;
+}
+
+static int open_dir(struct cache *cache)
+{
+	const char *base = getenv("XDG_CACHE_HOME");
+	const struct passwd *user = getpwuid(geteuid());
+	const char *home = user ? user->pw_dir : NULL;
+	int n = 0;
+
+	if (*cache->dir)
+		return 0;
+	if (cache->shared)
+		return own_dir(cache);
+	if (base && base[0] == '/')
+		n = snprintf(cache->dir, PATH_MAX, "%s/rsc/programs", base);
+	else if (home && home[0] == '/')
+		n = snprintf(cache->dir, PATH_MAX, "%s/.cache/rsc/programs",
+			     home);
+	if (n > 0 && n < PATH_MAX / 2 && !make_dirs(cache->dir) &&
+	    is_ours(cache->dir) && !access(cache->dir, W_OK))
+		return 0;
+	return own_dir(cache);
 }
 
 /* Where the files under key lie. */
@@ -289,7 +299,7 @@ int cache_begin(struct cache *cache, const char *key, struct cache_file *file)
 	if (err)
 		return err;
 	keep_limit(cache);
-	if (mkdir(file->dir, 0700) && errno != EEXIST)
+	if (mkdir(file->dir, cache->shared ? 0711 : 0700) && errno != EEXIST)
 		return -errno;
 	if (snprintf(file->name, PATH_MAX, "%s/.XXXXXX", file->dir) >= PATH_MAX)
 		return -ENAMETOOLONG;
@@ -334,7 +344,7 @@ int cache_commit(struct cache *cache, struct cache_file *file,
 	if (!err &&
 	    snprintf(path, PATH_MAX, "%s/%s", file->dir, text) >= PATH_MAX)
 		err = -ENAMETOOLONG;
-	if (!err && fchmod(file->fd, 0700))
+	if (!err && fchmod(file->fd, cache->shared ? 0755 : 0700))
 		err = -errno;
 	/* It is closed before it gets its name: nobody meets ETXTBSY. */
 	if (!err && close(file->fd))
@@ -361,7 +371,7 @@ int cache_name(struct cache *cache, const char *path, const char *name,
 	err = key_dir(cache, path, dir);
 	if (err)
 		return err;
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	if (mkdir(dir, cache->shared ? 0711 : 0700) && errno != EEXIST)
 		return -errno;
 	n = strlen(dir);
 	if (n + strlen(name) + 2 > PATH_MAX)
@@ -398,6 +408,18 @@ const char *cache_noted(const struct cache *cache, const char *path)
 	struct kept_file *file = known(cache, path);
 
 	return file ? file->name : NULL;
+}
+
+void cache_share(struct cache *cache)
+{
+	if (cache->shared)
+		return;
+	cache->shared = true;
+	/* Programs that run from there go on. */
+	if (cache->own)
+		remove_all(cache->dir);
+	cache->own = false;
+	*cache->dir = 0;
 }
 
 void cache_close(struct cache *cache)

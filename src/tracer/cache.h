@@ -24,6 +24,7 @@ struct kept_file;
 /* All zero: nothing was looked for. */
 struct cache {
 	char dir[PATH_MAX];
+	bool shared;		 /* other users may execute what is there */
 	bool own;		 /* the folder goes with this run */
 	struct kept_file *known; /* hash by path: what is trusted */
 };
@@ -58,6 +59,11 @@ int cache_name(struct cache *cache, const char *path, const char *name,
 int cache_note(struct cache *cache, const char *path, const char *name);
 /* That name, or NULL: path is no file of the server. */
 const char *cache_noted(const struct cache *cache, const char *path);
+/*
+ * From now on what is kept can be executed by every user of this machine: the
+ * program has become another one, who cannot enter this user's folders.
+ */
+void cache_share(struct cache *cache);
 /* Frees what is held in memory, removes the run's own folder. */
 void cache_close(struct cache *cache);
 

@@ -15,7 +15,7 @@ static void groups_answered(struct run *run, struct tracee *t)
 {
 	int64_t ret = store(t);
 
-	finish_skip(run, t, ret > 0 ? ret / GROUP_SIZE : ret);
+	finish_both(run, t, ret > 0 ? ret / GROUP_SIZE : ret);
 }
 
 /* On the wire the size is one of bytes, as that of any other buffer. */
@@ -72,7 +72,7 @@ static void capget_answered(struct run *run, struct tracee *t)
 
 static void capset_answered(struct run *run, struct tracee *t)
 {
-	finish_skip(run, t, t->req.ret);
+	finish_both(run, t, t->req.ret);
 }
 
 /*

@@ -205,12 +205,16 @@ static int seize(pid_t pid)
 	return err;
 }
 
+/* What fs.nr_open is if nobody has changed it. */
+#define FILES_MAX (1u << 20)
+
 /* The tracer holds ends of placeholders; the program's limit stays. */
 static void raise_limit(void)
 {
 	struct rlimit lim;
 
-	if (getrlimit(RLIMIT_NOFILE, &lim))
+	lim = (struct rlimit){ FILES_MAX, FILES_MAX };
+	if (!setrlimit(RLIMIT_NOFILE, &lim) || getrlimit(RLIMIT_NOFILE, &lim))
 		return;
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);

@@ -46,8 +46,9 @@ static enum whom find_whom(const struct tracee *t, pid_t *number)
 		n = (int32_t)t->arg[i];
 		*number = n;
 		if (arg[i].type == IN_WHO)
-			return n ? of_kind(t->call, (int32_t)t->arg[i - 1]) :
-				   WHOM_US;
+			return n > 0 ? of_kind(t->call,
+					       (int32_t)t->arg[i - 1]) :
+				       WHOM_US;
 		if (n > 0)
 			return WHOM_NUMBER;
 		if (arg[i].type == IN_PID || !n || n == INT32_MIN)

@@ -155,7 +155,27 @@ void finish_reply(struct run *run, struct tracee *t)
 	if (shared_late(run, t, ret))
 		return;
 	raise_for(t, ret);
-	finish_skip(run, t, ret);
+	finish_both(run, t, ret);
+}
+
+static void made_here(struct run *run, struct tracee *t)
+{
+	finish_exit(run, t, t->result);
+}
+
+/*
+ * Credentials hold for what the program does here too: signals, priorities,
+ * memory. This kernel may know less of them (EPERM), and then keeps its own.
+ */
+void finish_both(struct run *run, struct tracee *t, int64_t ret)
+{
+	if (!(t->call->traits & T_BOTH) || ret < 0) {
+		finish_skip(run, t, ret);
+		return;
+	}
+	cache_share(&run->cache);
+	t->result = ret;
+	let_go_then(run, t, made_here);
 }
 
 void raise_for(struct tracee *t, int64_t ret)

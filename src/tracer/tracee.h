@@ -392,6 +392,8 @@ void forward_now(struct run *run, struct tracee *t);
  * skip.
  */
 void finish_reply(struct run *run, struct tracee *t);
+/* The server's part ended with ret; a row that says so is made here too. */
+void finish_both(struct run *run, struct tracee *t, int64_t ret);
 /* The result of t's call, whose last part ended with ret. */
 int64_t whole_result(const struct tracee *t, int64_t ret);
 /*
