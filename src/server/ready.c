@@ -15,6 +15,10 @@
  * triggered, which after each call says what is up, and what is not. What
  * another program takes away (a reader of a fifo) is seen with the next call.
  *
+ * Some files of /proc (mounts) are ready once after each change, for whoever
+ * polls them first, were it by the epoll. They have one that a thread of their
+ * own waits in, begun with the first of them.
+ *
  * So that the client never acts on what is over, readiness is looked at with
  * out_lock only, after the call and before its reply, which the frames precede:
  * the last word of the channel is the newest.
@@ -30,6 +34,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -62,6 +67,7 @@ struct watch {
 	bool due;	      /* it knows none */
 	struct watch *prev;   /* in ready->pipes */
 	struct watch *next;
+	bool news; /* it is in that epoll alone */
 	bool pipe; /* it is one of these */
 	bool up;   /* something of it is */
 };
@@ -93,24 +99,30 @@ static void put(struct session *session, struct watch *watch, uint32_t mask,
 		session_fail(session, 0, "no memory");
 }
 
-/* Tells what has come up in an epoll, which knows the bits alone. */
+/* Tells what has come up in an epoll that knows the bits alone. */
+static void take(struct session *session, const struct epoll_event *event,
+		 int n, uint32_t bits, uint32_t edge)
+{
+	struct watch *watch;
+
+	for (int i = 0; i < n; i++) {
+		/* Gone: its last handle was closed just now. */
+		watch = find(&session->ready, event[i].data.u32);
+		if (watch)
+			put(session, watch,
+			    (watch->told & ~bits) | event[i].events, edge);
+	}
+}
+
 static void collect(struct session *session, int epoll, uint32_t bits,
 		    uint32_t edge)
 {
 	struct epoll_event event[EVENTS];
-	struct watch *watch;
 	int n;
 
 	do {
 		n = epoll_wait(epoll, event, EVENTS, 0);
-		for (int i = 0; i < n; i++) {
-			/* Gone: its last handle was closed just now. */
-			watch = find(&session->ready, event[i].data.u32);
-			if (watch)
-				put(session, watch,
-				    (watch->told & ~bits) | event[i].events,
-				    edge);
-		}
+		take(session, event, n, bits, edge);
 	} while (n == EVENTS);
 }
 
@@ -144,6 +156,8 @@ static void collect_all(struct session *session)
 {
 	collect(session, session->ready.in, READY_MASK & ~EPOLLOUT, EDGE_IN);
 	collect(session, session->ready.out, OUT_BITS, EDGE_OUT);
+	if (session->ready.has_news)
+		collect(session, session->ready.news, READY_MASK, EDGE_IN);
 	collect_pipes(session);
 }
 
@@ -193,56 +207,96 @@ int ready_send(struct worker *worker, const struct req *req)
 	return err ? err : io_write_all(session->out, out->data, out->len);
 }
 
+/* Tells event, which is news, and all else that is due; 0 or -errno. */
+static int push(struct session *session, const struct epoll_event *event, int n)
+{
+	struct ready_state *ready = &session->ready;
+	int err = 0;
+
+	pthread_mutex_lock(&session->out_lock);
+	ready->frames.len = 0;
+	pthread_mutex_lock(&ready->lock);
+	take(session, event, n, READY_MASK, EDGE_IN);
+	collect_all(session);
+	pthread_mutex_unlock(&ready->lock);
+	if (ready->frames.len && !session->ending)
+		err = io_write_all(session->out, ready->frames.data,
+				   ready->frames.len);
+	pthread_mutex_unlock(&session->out_lock);
+	if (err)
+		session_fail(session, 0, NULL);
+	return err;
+}
+
 static void *ready_main(void *arg)
 {
 	struct session *session = arg;
-	struct ready_state *ready = &session->ready;
-	struct pollfd fds[] = { { .fd = ready->in, .events = POLLIN },
-				{ .fd = ready->out, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = session->ready.in, .events = POLLIN },
+				{ .fd = session->ready.out,
+				  .events = POLLIN } };
 	int err = 0;
 
 	while (!err && !session->failed && !session->ending) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
-		pthread_mutex_lock(&session->out_lock);
-		ready->frames.len = 0;
-		pthread_mutex_lock(&ready->lock);
-		collect_all(session);
-		pthread_mutex_unlock(&ready->lock);
-		if (ready->frames.len && !session->ending)
-			err = io_write_all(session->out, ready->frames.data,
-					   ready->frames.len);
-		pthread_mutex_unlock(&session->out_lock);
-		if (err)
-			session_fail(session, 0, NULL);
+		err = push(session, NULL, 0);
 	}
 	return NULL;
 }
 
-int ready_init(struct session *session)
+/* To look at news is to take them: nobody polls the epoll itself. */
+static void *news_main(void *arg)
 {
-	struct ready_state *ready = &session->ready;
+	struct session *session = arg;
+	struct epoll_event event[EVENTS];
+	int err = 0;
+	int n;
+
+	/* Not to keep open what the worker has that began this. */
+	if (unshare(CLONE_FILES) < 0)
+		return NULL;
+	handles_sweep(session->own, session->own);
+	while (!err && !session->failed && !session->ending) {
+		n = epoll_wait(session->ready.news, event, EVENTS, -1);
+		if (n < 0 && errno != EINTR)
+			break;
+		err = push(session, event, n);
+	}
+	return NULL;
+}
+
+static int start(struct session *session, void *(*run)(void *arg))
+{
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all;
 	sigset_t old;
 	int err;
 
-	ready->in = epoll_create1(EPOLL_CLOEXEC);
-	ready->out = epoll_create1(EPOLL_CLOEXEC);
-	ready->level = epoll_create1(EPOLL_CLOEXEC);
-	if (ready->in < 0 || ready->out < 0 || ready->level < 0)
-		return -errno;
-	pthread_mutex_init(&ready->lock, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, WORKER_STACK);
-	err = -pthread_create(&thread, &attr, ready_main, session);
+	err = -pthread_create(&thread, &attr, run, session);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return err;
+}
+
+int ready_init(struct session *session)
+{
+	struct ready_state *ready = &session->ready;
+
+	ready->in = epoll_create1(EPOLL_CLOEXEC);
+	ready->out = epoll_create1(EPOLL_CLOEXEC);
+	ready->level = epoll_create1(EPOLL_CLOEXEC);
+	ready->news = epoll_create1(EPOLL_CLOEXEC);
+	if (ready->in < 0 || ready->out < 0 || ready->level < 0 ||
+	    ready->news < 0)
+		return -errno;
+	pthread_mutex_init(&ready->lock, NULL);
+	return start(session, ready_main);
 }
 
 /* ---- watching ---- */
@@ -298,62 +352,108 @@ bool ready_may_watch(int fd, bool file)
 	return may && (!file || has_news(fd));
 }
 
-static struct watch *watch_new(struct ready_state *ready, int fd, uint32_t id,
-			       int *err)
+/* A file of /proc that has news once, for who looks first. */
+static bool is_news(int fd)
 {
-	struct watch *watch;
+	struct statfs fs;
 	struct stat st;
 
-	*err = -ENOSPC;
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !fstatfs(fd, &fs) &&
+	       fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static int add_news(struct session *session, int fd, uint32_t id)
+{
+	struct ready_state *ready = &session->ready;
+	int err = 0;
+
+	if (!ready->has_news)
+		err = start(session, news_main);
+	if (err)
+		return err;
+	ready->has_news = true;
+	return add(ready->news, fd, READY_MASK | EPOLLET, id);
+}
+
+/* An object that is watched for the first time; 0 or -errno. */
+static int begin(struct session *session, struct watch *watch, int fd)
+{
+	struct ready_state *ready = &session->ready;
+	struct stat st;
+	int err;
+
+	watch->news = is_news(fd);
+	if (watch->news)
+		return add_news(session, fd, watch->id);
+	err = add(ready->in, fd, (READY_MASK & ~EPOLLOUT) | EPOLLET, watch->id);
+	if (!err && !fstat(fd, &st) && S_ISFIFO(st.st_mode) &&
+	    !add(ready->level, fd, READY_MASK, watch->id)) {
+		watch->pipe = true;
+		ready->npipes++;
+		DL_APPEND(ready->pipes, watch);
+	}
+	return err;
+}
+
+static struct watch *watch_new(struct ready_state *ready, uint32_t id)
+{
+	struct watch *watch;
+
 	if (HASH_COUNT(ready->watches) >= WATCHES_MAX)
 		return NULL;
-	*err = add(ready->in, fd, (READY_MASK & ~EPOLLOUT) | EPOLLET, id);
-	if (*err)
-		return NULL;
-	*err = -ENOMEM;
 	watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		return NULL;
 	watch->id = id;
 	HASH_ADD(hh, ready->watches, id, sizeof(watch->id), watch);
-	if (!watch->hh.tbl) {
-		free(watch);
-		return NULL;
-	}
-	*err = 0;
-	if (!fstat(fd, &st) && S_ISFIFO(st.st_mode) &&
-	    !add(ready->level, fd, READY_MASK, id)) {
-		watch->pipe = true;
-		ready->npipes++;
-		DL_APPEND(ready->pipes, watch);
-	}
+	if (watch->hh.tbl)
+		return watch;
+	free(watch);
+	return NULL;
+}
+
+/* With the lock. */
+static int watch_fd(struct session *session, struct watch *watch, int fd,
+		    bool fresh, uint32_t want)
+{
+	struct ready_state *ready = &session->ready;
+	int err = 0;
+
+	if (fresh)
+		err = begin(session, watch, fd);
+	if (!err && !watch->news && want & ~watch->want & WATCH_OUT)
+		err = add(ready->out, fd, EPOLLOUT | EPOLLET, watch->id);
+	if (err)
+		return err;
+	watch->want |= want;
+	watch->due = true;
 	ready->active = true;
-	return watch;
+	return 0;
 }
 
 int ready_watch(struct worker *worker, int fd, uint32_t id, uint32_t want)
 {
 	struct ready_state *ready = &worker->session->ready;
 	struct watch *watch;
-	int err = 0;
+	bool fresh;
+	int err;
 
 	if (!id || want & ~(uint32_t)(WATCH_OUT | WATCH_EDGES))
 		return -EINVAL;
 	pthread_mutex_lock(&ready->lock);
 	watch = find(ready, id);
-	if (!watch)
-		watch = watch_new(ready, fd, id, &err);
-	if (watch && want & ~watch->want & WATCH_OUT)
-		err = add(ready->out, fd, EPOLLOUT | EPOLLET, id);
-	if (watch && !err) {
-		watch->want |= want;
-		watch->due = true;
+	fresh = !watch;
+	if (fresh)
+		watch = watch_new(ready, id);
+	if (watch)
 		watch->handles++; /* not to be freed meanwhile */
-	}
+	err = watch ? watch_fd(worker->session, watch, fd, fresh, want) :
+		      -ENOSPC;
 	pthread_mutex_unlock(&ready->lock);
-	if (err)
+	if (!watch)
 		return err;
-	err = handles_set_watch(worker->handles, ready, fd, id);
+	if (!err)
+		err = handles_set_watch(worker->handles, ready, fd, id);
 	ready_unref(ready, id);
 	return err;
 }

@@ -36,9 +36,11 @@ struct handles {
 
 /* ready.c's own. */
 struct ready_state {
-	int in;	   /* owned epolls: what can be read, */
-	int out;   /* what can be written; */
-	int level; /* of pipes, level triggered */
+	int in;	       /* owned epolls: what can be read, */
+	int out;       /* what can be written; */
+	int level;     /* of pipes, level triggered */
+	int news;      /* of files that are ready once */
+	bool has_news; /* there was such a one: its thread runs */
 	unsigned int npipes;
 	struct watch *pipes; /* list of those */
 	atomic_bool active;  /* something is or was watched */

@@ -42,6 +42,28 @@ MODES=(--all)
 same "$T/bin/ready_probe" poll
 same "$T/bin/ready_probe" epoll
 
+# News of /proc/mounts are for who looks first, and that is the program.
+mkfifo "$T/note/go"
+OPTS=(--local "$T/note/**")
+for way in poll epoll; do
+	ours /usr/bin/python3 -c 'if True:
+		import os, select, sys
+		fd = os.open("/proc/1/mounts", os.O_RDONLY)
+		p = getattr(select, sys.argv[1])()
+		p.register(fd, select.POLLPRI | select.POLLERR)
+		seen = [len(p.poll(0))]
+		open(sys.argv[2], "w").close()
+		seen.append(len(p.poll()))
+		os.read(fd, 1 << 16)
+		print(*seen, len(p.poll(0)))' "$way" "$T/note/go" \
+		>"$T/note/news.out" &
+	read -r _ <"$T/note/go"
+	CWD=/ there mount -t tmpfs news /srv
+	wait $!
+	check "news, $way" '0 1 0' "$(<"$T/note/news.out")"
+	CWD=/ there umount /srv
+done
+
 # When the server is gone, who waits for it is told.
 mkfifo "$T/note/cut"
 cat >"$T/bin/serve_cut" <<END
