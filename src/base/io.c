@@ -1,9 +1,20 @@
 /* Whole-or-error I/O. */
 #include <errno.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
+
+ssize_t io_read(int fd, void *data, size_t len)
+{
+	return syscall(SYS_read, fd, data, len);
+}
+
+ssize_t io_write(int fd, const void *data, size_t len)
+{
+	return syscall(SYS_write, fd, data, len);
+}
 
 static void wait_for(int fd, short events)
 {
@@ -17,7 +28,7 @@ int io_read_all(int fd, void *data, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = read(fd, (char *)data + done, len - done);
+		ssize_t n = io_read(fd, (char *)data + done, len - done);
 
 		if (n > 0)
 			done += (size_t)n;
@@ -36,7 +47,7 @@ int io_write_all(int fd, const void *data, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = write(fd, (const char *)data + done, len - done);
+		ssize_t n = io_write(fd, (const char *)data + done, len - done);
 
 		if (n >= 0)
 			done += (size_t)n;

@@ -108,6 +108,9 @@ int wire_get_head(const uint8_t *body, size_t len, struct msg_head *head,
  */
 int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 		  struct arena *arena, const char **why);
+/* The same when its head is read already. */
+int wire_get_args(const struct msg_head *head, const uint8_t *body, size_t len,
+		  struct req *req, struct arena *arena, const char **why);
 /*
  * Tracer: a REPLY to req (task and seq already matched). Sets req->ret and the
  * data of the OUT kinds. A reply that says more than was asked (more bytes

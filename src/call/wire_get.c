@@ -313,20 +313,27 @@ static bool lengths_agree(struct cursor *c, const struct req *req)
 int wire_get_call(const uint8_t *body, size_t len, struct req *req,
 		  struct arena *arena, const char **why)
 {
-	struct cursor c = { body, body + len, NULL };
 	struct msg_head head;
+	int err;
+
+	err = wire_get_head(body, len, &head, why);
+	return err ? err : wire_get_args(&head, body, len, req, arena, why);
+}
+
+int wire_get_args(const struct msg_head *head, const uint8_t *body, size_t len,
+		  struct req *req, struct arena *arena, const char **why)
+{
+	struct cursor c = { body + head->size, body + len, NULL };
 	bool ok;
 
 	memset(req, 0, sizeof(*req));
-	ok = get_head(&c, &head);
-	if (ok && head.type != MSG_CALL)
-		ok = cursor_fail(&c, "a CALL was expected");
+	ok = head->type == MSG_CALL || cursor_fail(&c, "a CALL was expected");
 	if (ok) {
-		req->call = head.call;
-		req->task = head.task;
-		req->seq = head.seq;
+		req->call = head->call;
+		req->task = head->task;
+		req->seq = head->seq;
 	}
-	for (unsigned int i = 0; ok && i < head.items - 4; i++)
+	for (unsigned int i = 0; ok && i < head->items - 4; i++)
 		ok = get_arg(&c, &req->call->arg[i], &req->val[i], arena);
 	ok = ok && cursor_end(&c) && lengths_agree(&c, req);
 	if (ok)

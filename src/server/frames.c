@@ -204,7 +204,7 @@ static const char *own_call(struct session *session, struct frame *frame)
 {
 	struct worker *self = frame->self;
 
-	if (!worker_decode(self, &frame->body, frame->req))
+	if (!worker_decode(self, &frame->head, &frame->body, frame->req))
 		return NULL;
 	worker_begin(self, frame->req->call);
 	frame->next = NEXT_RUN;

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "server/session.h"
 
@@ -82,7 +83,7 @@ static int fill(struct session *session)
 	session->used = 0;
 	if (buf_reserve(buf, READ_SIZE))
 		return -ENOMEM;
-	got = read(session->in, buf->data + buf->len, READ_SIZE);
+	got = io_read(session->in, buf->data + buf->len, READ_SIZE);
 	if (got < 0 && errno == EAGAIN)
 		poll(&pfd, 1, -1);
 	if (got < 0)

@@ -223,9 +223,12 @@ bool worker_is_idle(struct worker *worker);
 void worker_spawn(struct worker *parent, struct worker *child);
 /* Leader: a call of worker is to be run soon. */
 void worker_begin(struct worker *worker, const struct call *call);
-/* Decodes a CALL for worker into req; false when the session failed by it. */
-bool worker_decode(struct worker *worker, const struct buf *body,
-		   struct req *req);
+/*
+ * Decodes a CALL for worker into req; false when the session failed by it. head
+ * is the frame's, or NULL.
+ */
+bool worker_decode(struct worker *worker, const struct msg_head *head,
+		   const struct buf *body, struct req *req);
 /* The calling worker's: runs a call that has begun, and answers it. */
 void worker_run(struct worker *worker, struct req *req);
 /* Asks that the call seq be given up. */

@@ -228,13 +228,16 @@ static void answer(struct worker *worker, const struct req *req)
 		session_fail(session, worker->task, why);
 }
 
-bool worker_decode(struct worker *worker, const struct buf *body,
-		   struct req *req)
+bool worker_decode(struct worker *worker, const struct msg_head *head,
+		   const struct buf *body, struct req *req)
 {
+	struct arena *arena = &worker->arena;
 	const char *why = "malformed call";
 	int err;
 
-	err = wire_get_call(body->data, body->len, req, &worker->arena, &why);
+	err = head ? wire_get_args(head, body->data, body->len, req, arena,
+				   &why) :
+		     wire_get_call(body->data, body->len, req, arena, &why);
 	if (err)
 		session_fail(worker->session, worker->task,
 			     err == -ENOMEM ? "no memory" : why);
@@ -271,7 +274,7 @@ static void do_call(struct worker *worker, const struct mail *mail)
 {
 	struct req req;
 
-	if (worker_decode(worker, &mail->body, &req))
+	if (worker_decode(worker, NULL, &mail->body, &req))
 		worker_run(worker, &req);
 }
 

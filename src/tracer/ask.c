@@ -229,8 +229,8 @@ static int receive(struct run *run)
 	if (buf_reserve(&run->in, READ_STEP))
 		return -ENOMEM;
 	do {
-		n = read(run->channel.in, run->in.data + run->in.len,
-			 READ_STEP);
+		n = io_read(run->channel.in, run->in.data + run->in.len,
+			    READ_STEP);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;

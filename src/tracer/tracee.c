@@ -14,16 +14,21 @@
 
 struct tracee *tracee_find(struct run *run, pid_t pid)
 {
-	struct tracee *t;
+	struct tracee *t = run->tracees;
 
+	/* Most programs have one thread. */
+	if (t && t->pid == pid)
+		return t;
 	HASH_FIND(by_pid, run->tracees, &pid, sizeof(pid), t);
 	return t;
 }
 
 struct tracee *tracee_by_task(struct run *run, uint32_t task)
 {
-	struct tracee *t;
+	struct tracee *t = run->tasks;
 
+	if (t && t->task == task)
+		return t;
 	HASH_FIND(by_task, run->tasks, &task, sizeof(task), t);
 	return t;
 }

@@ -166,7 +166,8 @@ static enum event stopped(struct run *run, pid_t pid, int status)
 static enum event wait_stop(struct run *run, pid_t *pid, int *status,
 			    int options)
 {
-	*pid = waitpid(-1, status, __WALL | options);
+	/* waitpid(3) that is no cancellation point: io.h */
+	*pid = (pid_t)syscall(SYS_wait4, -1, status, __WALL | options, NULL);
 	if (*pid > 0)
 		return stopped(run, *pid, *status);
 	return *pid == 0 || errno == EINTR ? EVENT_NONE : EVENT_END;
