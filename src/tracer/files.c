@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -161,6 +162,25 @@ int files_lowest(const struct files *files, pid_t pid, int min)
 bool files_is_open(pid_t pid, int fd)
 {
 	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd, fd) == 0;
+}
+
+static mode_t kind_of(pid_t pid, int fd)
+{
+	struct stat st;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", pid, fd);
+	return stat(name, &st) ? 0 : st.st_mode & S_IFMT;
+}
+
+bool files_is_dir(pid_t pid, int fd)
+{
+	return kind_of(pid, fd) == S_IFDIR;
+}
+
+bool files_is_pipe(pid_t pid, int fd)
+{
+	return kind_of(pid, fd) == S_IFIFO;
 }
 
 int files_flags(pid_t pid, int fd)

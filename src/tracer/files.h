@@ -26,6 +26,7 @@ struct remote {
 	unsigned int refs;
 	uint32_t object;     /* enum object and its bit */
 	bool append;	     /* opened with O_APPEND */
+	bool names;	     /* opened with O_PATH */
 	bool quiet;	     /* a socket whose EPIPE raises no SIGPIPE */
 	uint8_t mode;	     /* O_ACCMODE of the open */
 	struct image *image; /* a reference; NULL: no regular file */
@@ -87,6 +88,9 @@ int files_drop(struct files *files, long fd);
 int files_lowest(const struct files *files, pid_t pid, int min);
 /* True when pid still has fd open. */
 bool files_is_open(pid_t pid, int fd);
+/* True when it is a directory's; a pipe's, or a fifo's. */
+bool files_is_dir(pid_t pid, int fd);
+bool files_is_pipe(pid_t pid, int fd);
 /* Its O_* flags, O_CLOEXEC among them, or -EBADF. */
 int files_flags(pid_t pid, int fd);
 

@@ -300,6 +300,15 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 
 /* ---- the hooks ---- */
 
+/* splice(2): one of the two has to be a pipe. */
+static bool has_pipe(const struct tracee *t, const struct entry *e)
+{
+	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_PIPE)
+		return true;
+	return files_is_pipe(t->pid, (int32_t)t->arg[form_splice.in]) ||
+	       files_is_pipe(t->pid, (int32_t)t->arg[form_splice.out]);
+}
+
 /* True when fd is open, and not for the other direction only. */
 static bool opened_for(const struct tracee *t, int fd, int other)
 {
@@ -319,6 +328,9 @@ void hook_copy(struct run *run, struct tracee *t)
 	else if (!opened_for(t, (int32_t)t->arg[f->in], O_WRONLY) ||
 		 !opened_for(t, (int32_t)t->arg[f->out], O_RDONLY))
 		finish_skip(run, t, -EBADF);
+	else if ((out && out->remote->append) ||
+		 (f == &form_splice && !has_pipe(t, in ? in : out)))
+		finish_skip(run, t, -EINVAL);
 	else if (in)
 		pull(run, t, in);
 	else

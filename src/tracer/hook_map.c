@@ -151,8 +151,8 @@ void hook_mmap(struct run *run, struct tracee *t)
 	}
 	snprintf(t->path, sizeof(t->path), "%s",
 		 e->remote->path ? e->remote->path : "?");
-	if (!e->remote->image) {
-		finish_skip(run, t, -ENODEV);
+	if (!e->remote->image || e->remote->names) {
+		finish_skip(run, t, e->remote->names ? -EBADF : -ENODEV);
 		return;
 	}
 	if (is_wrong(t, e->remote)) {

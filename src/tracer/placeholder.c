@@ -90,6 +90,7 @@ int placeholder_make(struct remote *remote, uint64_t dev, uint64_t ino,
 		     uint64_t flags)
 {
 	remote->append = flags & O_APPEND;
+	remote->names = flags & O_PATH;
 	remote->mode = flags & O_ACCMODE;
 	if (remote->object & OBJECT_POLLABLE)
 		return level_make(&remote->level, remote->object, flags);
@@ -316,7 +317,8 @@ void signal_restore(struct run *run, struct tracee *t)
 	siginfo_t info;
 
 	if (!t->nkept || ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info) ||
-	    info.si_code != SI_TKILL || info.si_pid != (run->tree.own ? 0 : getpid()))
+	    info.si_code != SI_TKILL ||
+	    info.si_pid != (run->tree.own ? 0 : getpid()))
 		return;
 	for (unsigned int i = 0; i < t->nkept; i++) {
 		if (!t->kept[i].sent ||

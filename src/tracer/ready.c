@@ -322,8 +322,13 @@ void hook_select(struct run *run, struct tracee *t)
 
 void hook_epoll_ctl(struct run *run, struct tracee *t)
 {
+	struct entry *e = files_get(t->files, (int32_t)t->arg[2]);
 	uint32_t events;
 
+	if (e && e->remote->names) {
+		finish_skip(run, t, -EBADF);
+		return;
+	}
 	if (!pollable(t, (int32_t)t->arg[2]) ||
 	    (int32_t)t->arg[1] == EPOLL_CTL_DEL || !make_wants(t, 1) ||
 	    memory_read(t->pid, t->arg[3], &events, sizeof(events))) {

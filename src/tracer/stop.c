@@ -217,6 +217,29 @@ static bool number_free(const struct run *run, struct tracee *t)
 	return open < lim.rlim_cur;
 }
 
+/*
+ * openat2(2): a longer struct open_how than rsc knows is one of its length, as
+ * long as the rest is zero.
+ */
+static int known_size(struct tracee *t)
+{
+	size_t size = struct_table[ST_open_how].size;
+	uint8_t rest[4096];
+
+	if (t->call->arg[2].kind != ARG_STRUCT_IN ||
+	    t->call->arg[2].type != ST_open_how || t->arg[3] <= size)
+		return 0;
+	if (t->arg[3] > sizeof(rest))
+		return -E2BIG;
+	if (memory_read(t->pid, t->arg[2] + size, rest, t->arg[3] - size))
+		return -EFAULT;
+	for (size_t i = 0; i < t->arg[3] - size; i++)
+		if (rest[i])
+			return -E2BIG;
+	t->arg[3] = size;
+	return 0;
+}
+
 void forward_now(struct run *run, struct tracee *t)
 {
 	int err;
@@ -225,7 +248,9 @@ void forward_now(struct run *run, struct tracee *t)
 		finish_skip(run, t, -EMFILE);
 		return;
 	}
-	err = fetch(t);
+	err = known_size(t);
+	if (!err)
+		err = fetch(t);
 	if (err) {
 		finish_skip(run, t, err);
 		return;
@@ -553,6 +578,29 @@ void let_go_named(struct run *run, struct tracee *t, unsigned int i,
 		rename_here(run, t);
 }
 
+/*
+ * The paths lie on two machines, which is as two file systems; but a number
+ * that is no directory's is the error of both.
+ */
+static int apart(const struct tracee *t)
+{
+	for (unsigned int i = 0; i + 1 < CALL_ARGS; i++) {
+		int32_t fd = (int32_t)t->arg[i];
+		char first = '/';
+
+		if (t->call->arg[i].kind != ARG_DIRFD || fd == AT_FDCWD ||
+		    files_get(t->files, fd) ||
+		    memory_read(t->pid, t->arg[i + 1], &first, 1) ||
+		    first == '/')
+			continue;
+		if (!files_is_open(t->pid, fd))
+			return -EBADF;
+		if (!files_is_dir(t->pid, fd) && first)
+			return -ENOTDIR;
+	}
+	return -EXDEV;
+}
+
 /* The side of path argument i, which is read; it is name here. */
 static enum side read_path(struct run *run, struct tracee *t, unsigned int i,
 			   char *name, int *err)
@@ -611,7 +659,7 @@ void by_path(struct run *run, struct tracee *t)
 		if (first)
 			side = here;
 		else if (side != here)
-			err = -EXDEV;
+			err = apart(t);
 		first = false;
 	}
 	if (err)

@@ -61,7 +61,7 @@ for cmd in \
 		done; ps -o stat= $! | cut -c 1; kill -CONT $!
 		until grep "^State.*S" /proc/$!/status; do :; done
 		cut -d " " -f 3-4 /proc/$!/stat | cut -c 1; kill $!' \
-	'ps -o etimes= $$ | tr -d " "; ps -o stat= $$ | cut -c 1'; do
+	'ps -o etimes= $$ | tr -d " "; ps -o uid= $$'; do
 	same bash -c "$cmd"
 done
 same setpriv --reuid 1000 --regid 1000 --groups 5,6 \
