@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -253,6 +254,10 @@ static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 	}
 	if (!strcmp(n->call->name, "futex"))
 		return allow_futex(ctx, n);
+	if (!strcmp(n->call->name, "waitid")) {
+		require(&rule, 0, SCMP_CMP_LT, P_PIDFD, 0);
+		return allow(ctx, n, &rule);
+	}
 	if (strcmp(n->call->name, "clock_gettime") &&
 	    strcmp(n->call->name, "clock_getres"))
 		return 0;

@@ -69,6 +69,7 @@ static const struct {
 	{ "umask", hook_umask },
 	{ "unshare", hook_unshare },
 	{ "vmsplice", hook_vmsplice },
+	{ "waitid", hook_waitid },
 };
 
 hook_fn hook_of(const struct call *call)

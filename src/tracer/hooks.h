@@ -49,6 +49,7 @@ void hook_recvfrom(struct run *run, struct tracee *t);
 void hook_sched(struct run *run, struct tracee *t);
 void hook_sendto(struct run *run, struct tracee *t);
 void hook_socket(struct run *run, struct tracee *t);
+void hook_waitid(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 /* At the exec event: credentials change there as they would here. */

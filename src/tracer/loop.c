@@ -374,6 +374,24 @@ static void on_wait(struct run *run, pid_t pid, int status)
 		on_stop(run, t, status);
 }
 
+void take_deaths(struct run *run)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info,
+			   WEXITED | WNOHANG | WNOWAIT | __WALL) ||
+		    !info.si_pid ||
+		    waitpid(info.si_pid, &status, WNOHANG | __WALL) !=
+			    info.si_pid)
+			return;
+		place_stop(&run->place, info.si_pid, status);
+		on_wait(run, info.si_pid, status);
+	}
+}
+
 void loop(struct run *run)
 {
 	int status = 0;

@@ -528,6 +528,8 @@ int launch(struct run *run, char **argv);
  * shell sees its job stop; both go on with the shell's SIGCONT.
  */
 void group_stop(struct run *run, struct tracee *t, int sig);
+/* Takes note of who is dead by now. */
+void take_deaths(struct run *run);
 /* Until every tracee is gone. */
 void loop(struct run *run);
 

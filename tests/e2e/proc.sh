@@ -204,6 +204,23 @@ except ProcessLookupError:
 check 'renice, killall, pidof of the tree' '3 143 0' "$(ours bash -c '
 	sleep 30 & renice -n 3 -p $! >/dev/null
 	n=$(ps -o ni= -p $!); killall sleep; wait $!; echo $n $? $(pgrep -cx sleep)')"
+check 'a pidfd that is ready is a child that can be waited for' '0 0' "$(
+	ours python3 -c '
+import os, select, signal
+early = 0
+for i in range(200):
+	pid = os.fork()
+	if not pid:
+		signal.pause()
+	fd = os.pidfd_open(pid)
+	os.kill(pid, signal.SIGKILL)
+	select.select([fd], [], [])
+	r = os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)
+	early += r is None
+	if r is None:
+		os.waitpid(pid, 0)
+	os.close(fd)
+print(early, len(os.listdir("/proc/self/task")) - 1)')"
 check 'the parent is a process of the tree' 'rsc rsc yes 1' \
 	"$(ours bash -c 'cat /proc/$PPID/comm; ps -o args= $PPID
 		kill -0 $PPID && echo yes; ps -o ppid= $PPID' | xargs)"
