@@ -186,7 +186,8 @@ static void say_forbidden(pid_t pid, const char *call, int err)
 /* Seizes the child; its memory has to be within reach, too. */
 static int seize(pid_t pid)
 {
-	static const char probe = 'x';
+	/* Of the child, whose stack is in use. */
+	static char probe;
 	const char *call = "ptrace";
 	char byte = 0;
 	int err;
@@ -198,7 +199,7 @@ static int seize(pid_t pid)
 	}
 	if (!err) {
 		call = "process_vm_writev";
-		err = memory_write(pid, (uintptr_t)&byte, &byte, 1);
+		err = memory_write(pid, (uintptr_t)&probe, &byte, 1);
 	}
 	if (err)
 		say_forbidden(pid, call, -err);
