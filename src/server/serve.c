@@ -335,8 +335,8 @@ int serve_main(int argc, char **argv)
 	if (check_root(l.opts.root))
 		return EXIT_USAGE;
 	if (l.use_stdio)
-		end_session(&l, session_run(STDIN_FILENO, STDOUT_FILENO,
-					    &l.opts));
+		end_session(&l,
+			    session_run(STDIN_FILENO, STDOUT_FILENO, &l.opts));
 	if (block_signals(&l)) {
 		log_err("serve: signals: %s", strerror(errno));
 		return EXIT_USAGE;
