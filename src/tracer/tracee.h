@@ -349,56 +349,35 @@ int64_t store(struct tracee *t);
 /* The flags of a call that takes some; 0 for others. */
 uint32_t message_flags(const struct tracee *t);
 
-/* ---- stop.c: one stop ---- */
+/* ---- stop.c: which side makes the call ---- */
 
 /* The program made a call: decide and do. */
 void stop_seccomp(struct run *run, struct tracee *t);
-/* The program sees ret; the call is not made here. */
-void finish_skip(struct run *run, struct tracee *t, int64_t ret);
-/* The program's own call is made here. */
-void let_go(struct run *run, struct tracee *t);
-/* The same, with this machine's name in place of path argument i. */
-void let_go_named(struct run *run, struct tracee *t, unsigned int i,
-		  const char *name);
-/* The same as let_go(), and then is called at its exit stop with t->regs.ret set. */
-void let_go_then(struct run *run, struct tracee *t, then_fn then);
 /* Fetches, sends, stores, returns: the way of a regular remote call. */
 void forward(struct run *run, struct tracee *t);
-/*
- * Decides by the paths of the call, all of which must be on one side. The hook
- * may have set t->if_local and t->if_remote.
- */
-void by_path(struct run *run, struct tracee *t);
-/*
- * The side of path argument i of t->call, whose text is in v (the arena's): it
- * gets the server's name. name (PATH_MAX bytes) gets the absolute name here.
- */
-enum side path_side(struct run *run, struct tracee *t, unsigned int i,
-		    struct value *v, char *name, int *err);
-/*
- * Holds t->req, whose paths are filled in, against the strict rules, and calls
- * t->if_allowed, or forwards.
- */
-void forward_checked(struct run *run, struct tracee *t);
+/* The same without a look at the limits. */
+void forward_now(struct run *run, struct tracee *t);
 /*
  * Forwards the call when its FDs are remote, lets it go when none is; a
  * mixture is EXDEV, as between file systems (EINVAL for tee).
  */
 void by_fd(struct run *run, struct tracee *t);
-/* The same without a look at the limits. */
-void forward_now(struct run *run, struct tracee *t);
+
+/* ---- paths.c: on which side a path is ---- */
+
 /*
- * A reply's plain end: store, ask for the next part of a long transfer, or
- * skip.
+ * Decides by the paths of the call, all of which must be on one side. The hook
+ * may have set t->if_local and t->if_remote.
  */
-void finish_reply(struct run *run, struct tracee *t);
-/* The server's part ended with ret; a row that says so is made here too. */
-void finish_both(struct run *run, struct tracee *t, int64_t ret);
-/* The result of t's call, whose last part ended with ret. */
-int64_t whole_result(const struct tracee *t, int64_t ret);
+void by_path(struct run *run, struct tracee *t);
+/* True when a call by descriptors names a file too. */
+bool names_path(const struct tracee *t);
+/* Forwards such a call: its descriptor can only be told of what is there. */
+void with_path(struct run *run, struct tracee *t);
 /*
- * The side of path argument i, which is v; name gets its normalised absolute
- * name, v what the server calls it. *err: what else the program sees.
+ * The side of path argument i of t->call, which is v, in the arena: it gets
+ * what the server calls it. name (PATH_MAX bytes) gets its normalised absolute
+ * name. *err: what else the program sees.
  */
 enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 		    struct value *v, char *name, int *err);
@@ -410,12 +389,38 @@ void path_ask(struct run *run, struct tracee *t, int dirfd,
  * in mapped then, or -errno.
  */
 int path_allowed(struct run *run, struct tracee *t, char mapped[PATH_MAX]);
+/*
+ * Holds t->req, whose paths are filled in, against the strict rules, and calls
+ * t->if_allowed, or forwards.
+ */
+void forward_checked(struct run *run, struct tracee *t);
+/* As let_go(), with this machine's name in place of path argument i. */
+void let_go_named(struct run *run, struct tracee *t, unsigned int i,
+		  const char *name);
+
+/* ---- finish.c: how a stop ends ---- */
+
+/* The program sees ret; the call is not made here. */
+void finish_skip(struct run *run, struct tracee *t, int64_t ret);
+/* The program's own call is made here. */
+void let_go(struct run *run, struct tracee *t);
+/* The same, and then is called at its exit stop with t->regs.ret set. */
+void let_go_then(struct run *run, struct tracee *t, then_fn then);
+/* At an exit stop: the program goes on and sees ret. */
+void finish_exit(struct run *run, struct tracee *t, int64_t ret);
+/*
+ * A reply's plain end: store, ask for the next part of a long transfer, or
+ * skip.
+ */
+void finish_reply(struct run *run, struct tracee *t);
+/* The server's part ended with ret; a row that says so is made here too. */
+void finish_both(struct run *run, struct tracee *t, int64_t ret);
+/* The result of t's call, whose last part ended with ret. */
+int64_t whole_result(const struct tracee *t, int64_t ret);
 /* Raises the signal that goes with a result: SIGPIPE. */
 void raise_for(struct tracee *t, int64_t ret);
 /* Counts and prints the call that returned ret. */
 void account(struct run *run, struct tracee *t, int64_t ret);
-/* At an exit stop: the program goes on and sees ret. */
-void finish_exit(struct run *run, struct tracee *t, int64_t ret);
 
 /* ---- limit.c: RLIMIT_FSIZE ---- */
 
