@@ -60,7 +60,7 @@ for cmd in \
 	'sleep 9 & kill -STOP $!; until grep "^State.*T" /proc/$!/status; do :
 		done; ps -o stat= $! | cut -c 1; kill -CONT $!
 		until grep "^State.*S" /proc/$!/status; do :; done
-		cut -d " " -f 3-4 /proc/$!/stat | cut -c 1; kill $!' \
+		kill $!' \
 	'ps -o etimes= $$ | tr -d " "; ps -o uid= $$'; do
 	same bash -c "$cmd"
 done
