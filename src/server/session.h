@@ -130,6 +130,7 @@ struct worker {
 	pthread_cond_t changed; /* mail came */
 	struct mail *head;	/* owned */
 	struct mail *tail;
+	struct mail *current;	/* owned: what the thread is at */
 	size_t queued;	    /* bytes of that mail */
 	unsigned int calls; /* queued or under way */
 	pid_t tid;	    /* 0 before the thread runs */

@@ -335,12 +335,14 @@ static void *worker_main(void *arg)
 		return NULL;
 	do {
 		mail = next_mail(worker);
+		worker->current = mail;
 		type = mail->type;
 		if (type == MSG_SPAWN)
 			worker_spawn(worker, mail->child);
 		else if (type == MSG_CALL && !worker->session->ending)
 			do_call(worker, mail);
 		turn = mail->turn;
+		worker->current = NULL;
 		mail_free(mail);
 		if (turn)
 			lead_from(worker, turn);
