@@ -201,8 +201,11 @@ static void resolved(struct run *run, struct tracee *t)
 
 static void resolve_next(struct run *run, struct tracee *t)
 {
-	const struct arg *arg = t->call->arg;
+	/* execve asks of its file by another call. */
+	const struct call *other = t->exec ? t->asked->call : NULL;
+	const struct arg *arg = other ? other->arg : t->call->arg;
 	struct entry *e = NULL;
+	int dirfd = AT_FDCWD;
 	unsigned int i;
 
 	for (i = t->path_arg; i < CALL_ARGS; i++)
@@ -214,9 +217,11 @@ static void resolve_next(struct run *run, struct tracee *t)
 		return;
 	}
 	t->path_arg = i;
-	if (i && arg[i - 1].kind == ARG_DIRFD)
+	if (i && arg[i - 1].kind == ARG_DIRFD && other)
+		dirfd = (int)t->asked->val[i - 1].num;
+	else if (i && arg[i - 1].kind == ARG_DIRFD)
 		e = files_get(t->files, (int32_t)t->arg[i - 1]);
-	path_ask(run, t, e ? e->handle : AT_FDCWD, &t->asked->val[i], resolved);
+	path_ask(run, t, e ? e->handle : dirfd, &t->asked->val[i], resolved);
 }
 
 void forward_checked(struct run *run, struct tracee *t)

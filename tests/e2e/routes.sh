@@ -9,6 +9,8 @@ prepare '
 	ln -s ../secret open/link; ln -s ../secret/f open/file
 	ln -s ../secret/new open/dangling; ln -s "$PWD" sub/deep/top
 	ln -s loop open/loop
+	cp /bin/true secret/prog; ln -s ../secret/prog open/prog
+	printf "#!./open/prog\n" >open/script; chmod 755 open/script
 '
 
 try() {	# CMD: first line of what bash -c CMD says
@@ -34,6 +36,12 @@ check 'denied: to rename from' \
 	"mv: cannot stat 'open/link/f'$denied" "$(try 'mv open/link/f x')"
 check 'denied: to link to' "ln: failed to access 'secret/f'$denied" \
 	"$(try 'ln secret/f x')"
+for path in secret/prog open/prog; do
+	check "denied: to execute $path" \
+		"bash: line 1: ./$path$denied" "$(try "./$path")"
+done
+check 'denied: to be interpreted by' 126 \
+	"$(try './open/script 2>&-; echo $?')"
 check 'a link itself is no secret' ../secret "$(try 'readlink open/link')"
 check 'what is not denied is there' shown "$(try 'cat open/f')"
 check 'a loop is a loop' 'cat: open/loop: Too many levels of symbolic links' \
