@@ -55,6 +55,7 @@ void let_go(struct run *run, struct tracee *t)
 {
 	t->state = T_RUNNING;
 	t->then = NULL;
+	signal_release(t);
 	cont(t, PTRACE_CONT);
 	keeper_end(run, t);
 }
@@ -64,6 +65,7 @@ void let_go_then(struct run *run, struct tracee *t, then_fn then)
 	(void)run;
 	t->state = T_FINISHING;
 	t->then = then;
+	signal_release(t);
 	ptrace(PTRACE_SYSCALL, t->pid, 0, 0);
 }
 

@@ -214,6 +214,7 @@ again:
 		return;
 	}
 	t->launching = false;
+	signal_release(t);
 	if (here)
 		find_loader(t);
 	if (vdso_hides_calls(run) && vdso_hide(t->pid))
@@ -346,7 +347,10 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exit_stop(run, t);
 		return;
 	}
-	signal_restore(run, t);
+	if (park_keep(t, sig))
+		sig = 0;
+	else
+		signal_restore(run, t);
 	ptrace(t->state == T_FINISHING ? PTRACE_SYSCALL : PTRACE_CONT, t->pid,
 	       0, sig);
 }

@@ -110,6 +110,12 @@ static bool is_caught(pid_t pid, int sig)
 	return caught >> (sig - 1) & 1;
 }
 
+bool park_keep(struct tracee *t, int sig)
+{
+	return t->rejoin && !scratch_again(t) && is_caught(t->pid, sig) &&
+	       signal_keep(t);
+}
+
 /* Puts the reply in, or has the call made again to meet it. */
 static void complete(struct run *run, struct tracee *t)
 {

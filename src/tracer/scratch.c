@@ -8,6 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
+#include "tracer/memory.h"
 #include "tracer/tracee.h"
 
 #define AREA_MIN (64u << 10)
@@ -35,13 +36,32 @@ void scratch_end(struct tracee *t)
 	scratch_drop(t);
 }
 
-/* A free area that is large enough, or -1. */
-static int find_area(const struct program *program, size_t size)
+/*
+ * Is it still there? The program may have unmapped it; and another thread's may
+ * have come between a fork and the word of it.
+ */
+static bool is_there(const struct tracee *t, const struct scratch_area *area)
 {
-	for (int i = 0; i < (int)program->nareas; i++)
-		if (!program->area[i].used && program->area[i].addr &&
-		    program->area[i].len >= size)
+	char byte;
+
+	return !memory_read(t->pid, area->addr, &byte, 1) &&
+	       !memory_read(t->pid, area->addr + area->len - 1, &byte, 1);
+}
+
+/* A free area that is large enough, or -1. */
+static int find_area(const struct tracee *t, size_t size)
+{
+	struct program *program = t->program;
+
+	for (int i = 0; i < (int)program->nareas; i++) {
+		struct scratch_area *area = &program->area[i];
+
+		if (area->used || !area->addr || area->len < size)
+			continue;
+		if (is_there(t, area))
 			return i;
+		area->addr = 0;
+	}
 	return -1;
 }
 
@@ -103,6 +123,11 @@ static void mapped(struct run *run, struct tracee *t)
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 }
 
+bool scratch_again(const struct tracee *t)
+{
+	return t->rejoin && t->then == again;
+}
+
 void scratch_get(struct run *run, struct tracee *t, size_t size,
 		 void (*ready)(struct run *run, struct tracee *t),
 		 void (*lost)(struct run *run, struct tracee *t))
@@ -119,7 +144,7 @@ void scratch_get(struct run *run, struct tracee *t, size_t size,
 	s->size = size;
 	s->ready = ready;
 	s->lost = lost;
-	s->area = find_area(t->program, size);
+	s->area = find_area(t, size);
 	if (s->area >= 0) {
 		t->program->area[s->area].used = true;
 		ready(run, t);

@@ -39,6 +39,8 @@ struct scratch {
 void scratch_get(struct run *run, struct tracee *t, size_t size,
 		 void (*ready)(struct run *run, struct tracee *t),
 		 void (*lost)(struct run *run, struct tracee *t));
+/* Is t's call to be made once more? */
+bool scratch_again(const struct tracee *t);
 uint64_t scratch_addr(const struct tracee *t);
 /* Makes the canonical call nr with arg, whose exit stop calls then. */
 void scratch_call(struct run *run, struct tracee *t, long nr,

@@ -271,6 +271,11 @@ int park_slow(struct run *run);
 void park_answer(struct run *run, struct tracee *t);
 /* A stop of a parked tracee: event and signal of its wait status. */
 void park_stop(struct run *run, struct tracee *t, int event, int sig);
+/*
+ * At a signal stop: true when the signal's handler waits, as the call is about
+ * to be made again to meet its reply, which must not be another's.
+ */
+bool park_keep(struct tracee *t, int sig);
 
 /* ---- pid.c ---- */
 
