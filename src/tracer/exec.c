@@ -20,6 +20,7 @@
 
 #define FETCH_STEP (1u << 20)
 #define FETCH_TRIES 3
+#define KEY_SIZE (2 * PATH_MAX)
 
 /* What an execve under way has found out. */
 struct exec {
@@ -143,9 +144,9 @@ static void run_local(struct run *run, struct tracee *t)
 
 /* The kernel's own view of which version of which file it is. */
 static void version_key(const struct run *run, const struct stat *st,
-			char key[512])
+			char key[KEY_SIZE])
 {
-	snprintf(key, 512, "file %s %llx %llx %lld %lld.%09ld %lld.%09ld",
+	snprintf(key, KEY_SIZE, "file %s %llx %llx %lld %lld.%09ld %lld.%09ld",
 		 run->server_name, (unsigned long long)st->st_dev,
 		 (unsigned long long)st->st_ino, (long long)st->st_size,
 		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
@@ -248,7 +249,8 @@ static void fetched(struct run *run, struct tracee *t)
 	}
 	e->at += (uint64_t)t->req.ret;
 	arena_reset(&t->arena);
-	if (t->req.ret) {
+	/* What grows without end is found to be another version too. */
+	if (t->req.ret && e->at <= (uint64_t)e->st.st_size) {
 		fetch_more(run, t);
 		return;
 	}
@@ -274,7 +276,7 @@ static void may_run(struct run *run, struct tracee *t)
 {
 	const struct statfs *fs = (const void *)t->req.val[1].data;
 	struct exec *e = t->exec;
-	char key[512];
+	char key[KEY_SIZE];
 	int err;
 
 	if (!t->req.ret && fs->f_flags & ST_NOEXEC)
@@ -346,7 +348,7 @@ static void named(struct run *run, struct tracee *t)
 	const struct value *name = &t->req.val[3];
 	struct exec *e = t->exec;
 	char path[PATH_MAX];
-	char key[512];
+	char key[KEY_SIZE];
 	int err;
 
 	if (t->req.ret > 0 && name->data[0] == '/' &&

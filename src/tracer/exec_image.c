@@ -290,14 +290,17 @@ static ssize_t count_args(const struct tracee *t, uint64_t addr)
 
 /*
  * What is written to the scratch memory at addr: the path, the arguments and
- * the vector. Its size, or -errno; bytes NULL: the size only.
+ * the vector. Its size, or -errno; bytes NULL: the size only. Another thread
+ * may have made the vector longer than room since that: -EFAULT.
  */
 static ssize_t compose(const struct tracee *t, const struct exec_image *to,
-		       uint64_t addr, uint8_t *bytes)
+		       uint64_t addr, uint8_t *bytes, size_t room)
 {
 	size_t len = strlen(to->path) + 1;
+	size_t strings = 0;
 	uint64_t *vector;
 	ssize_t count;
+	size_t start;
 	size_t at;
 
 	if (bytes)
@@ -307,20 +310,23 @@ static ssize_t compose(const struct tracee *t, const struct exec_image *to,
 	count = count_args(t, to->argv);
 	if (count < 0)
 		return count;
-	at = (len + 7) & ~(size_t)7;
-	vector = (void *)(bytes + at);
+	start = (len + 7) & ~(size_t)7;
+	at = start;
 	at += (to->nargs + (size_t)count + 1) * sizeof(*vector);
+	for (unsigned int i = 0; i < to->nargs; i++)
+		strings += strlen(to->arg[i]) + 1;
+	if (!bytes)
+		return (ssize_t)(at + strings);
+	if (at + strings > room)
+		return -EFAULT;
+	vector = (void *)(bytes + start);
 	for (unsigned int i = 0; i < to->nargs; i++) {
 		size_t n = strlen(to->arg[i]) + 1;
 
-		if (bytes) {
-			memcpy(bytes + at, to->arg[i], n);
-			vector[i] = addr + at;
-		}
+		memcpy(bytes + at, to->arg[i], n);
+		vector[i] = addr + at;
 		at += n;
 	}
-	if (!bytes)
-		return (ssize_t)at;
 	/* argv[0] is replaced; what follows it stays, with its NULL. */
 	if (count <= 1)
 		vector[to->nargs] = 0;
@@ -341,7 +347,7 @@ static void make_call(struct run *run, struct tracee *t)
 	ssize_t n = -ENOMEM;
 
 	if (bytes)
-		n = compose(t, to, addr, bytes);
+		n = compose(t, to, addr, bytes, t->scratch.size);
 	if (n > 0 && memory_write(t->pid, addr, bytes, (size_t)n))
 		n = -EFAULT;
 	free(bytes);
@@ -358,7 +364,7 @@ static void make_call(struct run *run, struct tracee *t)
 
 void exec_image_put(struct run *run, struct tracee *t, struct exec_image *to)
 {
-	ssize_t size = compose(t, to, 0, NULL);
+	ssize_t size = compose(t, to, 0, NULL, 0);
 
 	if (size < 0) {
 		exec_drop(t);
