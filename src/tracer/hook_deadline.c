@@ -20,7 +20,8 @@
 #include "tracer/vdso.h"
 
 #define SECOND 1000000000LL
-#define FRESH SECOND /* how long an offset holds */
+#define FRESH SECOND			  /* how long an offset holds */
+#define TIME_MAX (INT64_MAX / 4 / SECOND) /* so that they can be added */
 
 /* A timespec of a program that holds another time now. */
 struct deadline {
@@ -30,6 +31,7 @@ struct deadline {
 	uint64_t addr;
 	unsigned int waiters;
 	struct timespec theirs; /* as the program wrote it */
+	struct timespec ours;
 };
 
 /* ---- which calls ---- */
@@ -153,13 +155,19 @@ static uint64_t time_addr(const struct tracee *t)
 
 /* ---- the other time ---- */
 
+static bool same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Who put ts there; NULL: the program did. */
 static struct deadline *find(const struct run *run, const struct tracee *t,
-			     uint64_t addr)
+			     uint64_t addr, const struct timespec *ts)
 {
 	struct deadline *d;
 
 	DL_FOREACH(run->deadlines, d)
-	if (d->program == t->program && d->addr == addr)
+	if (d->program == t->program && d->addr == addr && same(&d->ours, ts))
 		return d;
 	return NULL;
 }
@@ -167,11 +175,14 @@ static struct deadline *find(const struct run *run, const struct tracee *t,
 void deadline_drop(struct run *run, struct tracee *t, bool put_back)
 {
 	struct deadline *d = t->deadline;
+	struct timespec ts;
 
 	t->deadline = NULL;
 	if (!d || --d->waiters)
 		return;
-	if (put_back)
+	/* The program may have written another one meanwhile. */
+	if (put_back && !memory_read(t->pid, d->addr, &ts, sizeof(ts)) &&
+	    same(&ts, &d->ours))
 		memory_force(t->pid, d->addr, &d->theirs, sizeof(d->theirs));
 	DL_DELETE(run->deadlines, d);
 	program_unref(d->program);
@@ -206,16 +217,21 @@ static bool translate(const struct run *run, struct timespec *ts)
 static void wait_for_it(struct run *run, struct tracee *t)
 {
 	uint64_t addr = time_addr(t);
-	struct deadline *d = find(run, t, addr);
 	struct timespec ts;
+	struct deadline *d;
 
+	if (memory_read(t->pid, addr, &ts, sizeof(ts))) {
+		let_go(run, t);
+		return;
+	}
+	d = find(run, t, addr, &ts);
 	if (d) {
 		d->waiters++;
 		t->deadline = d;
 		let_go_then(run, t, ended);
 		return;
 	}
-	if (!run->ahead || memory_read(t->pid, addr, &ts, sizeof(ts))) {
+	if (!run->ahead) {
 		let_go(run, t);
 		return;
 	}
@@ -231,6 +247,7 @@ static void wait_for_it(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
+	d->ours = ts;
 	d->program = program_ref(t->program);
 	d->addr = addr;
 	d->waiters = 1;
@@ -258,6 +275,11 @@ static void told(struct run *run, struct tracee *t)
 
 	if (t->req.ret < 0) {
 		finish_skip(run, t, t->req.ret);
+		return;
+	}
+	if (ts->tv_sec < 0 || ts->tv_sec > TIME_MAX || ts->tv_nsec < 0 ||
+	    ts->tv_nsec >= SECOND) {
+		finish_skip(run, t, -EOVERFLOW);
 		return;
 	}
 	ahead = ts->tv_sec * SECOND + ts->tv_nsec + way / 2 -
