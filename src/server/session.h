@@ -130,14 +130,14 @@ struct worker {
 	pthread_cond_t changed; /* mail came */
 	struct mail *head;	/* owned */
 	struct mail *tail;
-	struct mail *current;	/* owned: what the thread is at */
-	size_t queued;	    /* bytes of that mail */
-	unsigned int calls; /* queued or under way */
-	pid_t tid;	    /* 0 before the thread runs */
-	bool busy;	    /* inside the call busy_seq */
-	bool cancel;	    /* cancel_seq is to be given up */
-	bool exiting;	    /* EXIT has come: no more replies */
-	bool done;	    /* the thread touches this no more */
+	struct mail *current; /* owned: what the thread is at */
+	size_t queued;	      /* bytes of that mail */
+	unsigned int calls;   /* queued or under way */
+	pid_t tid;	      /* 0 before the thread runs */
+	bool busy;	      /* inside the call busy_seq */
+	bool cancel;	      /* cancel_seq is to be given up */
+	bool exiting;	      /* EXIT has come: no more replies */
+	bool done;	      /* the thread touches this no more */
 	uint32_t busy_seq;
 	uint32_t cancel_seq;
 	uint32_t share; /* what it shares with its parent */
