@@ -15,7 +15,7 @@ echo from here >"$T/here/x"
 
 # The same ports on both sides.
 pids=()
-begin() {	# DIRECTORY PORT PREFIX...
+begin() {	# DIRECTORY PORT CMD...
 	mkfifo "$T/note/begin"
 	(cd "$T" && "${@:3}" /usr/bin/python3 -u -m http.server \
 		--directory "$1" --bind 127.0.0.1 "$2" 2>/dev/null) \
@@ -23,8 +23,10 @@ begin() {	# DIRECTORY PORT PREFIX...
 	read -r _ <"$T/note/begin"
 	rm "$T/note/begin"
 }
+trap 'kill "${pids[@]}" 2>/dev/null; leave' EXIT
 for port in 7300 7301; do
-	begin "$T/here" $port
+	begin "$T/here" $port exec
+	pids+=($!)
 	begin "$TREE" $port there
 done
 
