@@ -23,7 +23,8 @@ for cmd in \
 	'cat /dev/stdin <f; cat <f /proc/self/fd/0; echo out >/dev/stdout' \
 	'echo err 2>&1 >/dev/stderr; echo more >>/dev/fd/2' \
 	'cat <(echo a process) <(cat f); cmp <(cat f) <(cat f)' \
-	'echo x | tee >(cat >made) >/dev/null; wait; sleep 0.1; cat made' \
+	'echo x | tee >(cat >made) >/dev/null; until [ -s made ]; do :; done
+		cat made' \
 	'echo piped | cat /dev/stdin; echo piped | cat /proc/self/fd/0' \
 	'cat /proc/self/comm; tr "\0" " " </proc/self/cmdline' \
 	'exec env -i A=b bash -c "tr \"\0\" \"\n\" </proc/self/environ"' \
