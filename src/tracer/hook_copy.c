@@ -6,7 +6,8 @@
  * file's placeholder and the program's own call then runs on it, so blocking,
  * signals and the local kernel's rules stay as they are. From a local
  * descriptor to a remote one the tracer reads what is there and forwards it as
- * a write. One step moves at most STEP bytes; calls of this family may do less
+ * a write; a pipe's bytes are taken out when they are written, and the program
+ * itself waits for an empty one. One step moves at most STEP bytes; calls of this family may do less
  * than they were asked to.
  */
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,11 @@ static uint64_t step(const struct tracee *t)
 	uint64_t count = t->arg[form_of(t)->count];
 
 	return count < STEP ? count : STEP;
+}
+
+static bool entry_is_pipe(const struct entry *e)
+{
+	return (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_PIPE;
 }
 
 static void request(struct tracee *t, const char *name, int handle)
@@ -194,11 +200,6 @@ static void pull(struct run *run, struct tracee *t, struct entry *e)
 
 /* ---- to a remote descriptor ---- */
 
-static bool is_stream(int fd)
-{
-	return lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE;
-}
-
 static int add_to(struct tracee *t, uint64_t address, int64_t n)
 {
 	int64_t off;
@@ -211,32 +212,57 @@ static int add_to(struct tracee *t, uint64_t address, int64_t n)
 	return memory_write(t->pid, address, &off, sizeof(off));
 }
 
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
+/* Takes n bytes out of a pipe, which take() has left in it. */
+static void discard(struct tracee *t, int64_t n)
+{
+	uint8_t *room = arena_alloc(&t->arena, (size_t)n);
+
+	if (room && read(t->fill_fd, room, (size_t)n) != n)
+		log_warn("somebody else read from the pipe that pid %d splices from",
+			 t->pid);
+}
+
 static void pushed(struct run *run, struct tracee *t)
 {
 	const struct form *f = form_of(t);
 	int64_t ret = t->req.ret;
 	int err = 0;
 
-	/* What came out of a pipe cannot be put back: write all of it. */
-	if (ret > 0 && is_stream(t->fill_fd) &&
-	    (size_t)ret < t->req.val[1].len) {
-		t->at += (uint64_t)ret;
-		t->req.val[1].data += ret;
-		t->req.val[1].len -= (size_t)ret;
-		t->req.val[2].num = t->req.val[1].len;
-		t->req.val[3].num += (uint64_t)ret;
-		ask(run, t, pushed);
-		return;
-	}
-	ret = whole_result(t, ret);
 	if (ret > 0 && off_address(t, f->out_off))
 		err = add_to(t, off_address(t, f->out_off), ret);
-	if (ret > 0 && !err && off_address(t, f->in_off))
-		err = add_to(t, off_address(t, f->in_off), ret);
-	else if (ret > 0 && !is_stream(t->fill_fd))
+	if (ret > 0 && is_pipe(t->fill_fd))
+		discard(t, ret);
+	else if (ret > 0 && off_address(t, f->in_off))
+		err = err ? err : add_to(t, off_address(t, f->in_off), ret);
+	else if (ret > 0)
 		lseek(t->fill_fd, ret, SEEK_CUR);
 	raise_for(t, ret);
 	fail(run, t, err ? err : ret);
+}
+
+/*
+ * What a pipe holds, which stays in it until it is known how much of it is
+ * written: a signal may end the write. Bytes, or -errno.
+ */
+static ssize_t peek(struct tracee *t, uint8_t *data)
+{
+	ssize_t n;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	n = tee(t->fill_fd, fds[1], step(t), SPLICE_F_NONBLOCK);
+	n = n > 0 ? read(fds[0], data, (size_t)n) : n < 0 ? -errno : n;
+	close(fds[0]);
+	close(fds[1]);
+	return n;
 }
 
 /* What is there to move, into v; bytes, or -errno. */
@@ -244,30 +270,82 @@ static ssize_t take(struct tracee *t, struct value *v)
 {
 	const struct form *f = form_of(t);
 	uint64_t address = off_address(t, f->in_off);
-	struct pollfd ready = { .fd = t->fill_fd, .events = POLLIN };
 	int64_t off = -1;
 	ssize_t n;
 
 	v->data = arena_alloc(&t->arena, STEP);
 	if (!v->data)
 		return -ENOMEM;
-	if (address && memory_read(t->pid, address, &off, sizeof(off)))
-		return -EFAULT;
-	if (is_stream(t->fill_fd)) {
-		if (address)
-			return -ESPIPE;
-		poll(&ready, 1, 0);
-		if (!ready.revents)
-			return -EAGAIN;
-		n = read(t->fill_fd, v->data, step(t));
+	if (f == &form_splice && is_pipe(t->fill_fd)) {
+		n = address ? -ESPIPE : peek(t, v->data);
 	} else {
+		if (address && memory_read(t->pid, address, &off, sizeof(off)))
+			return -EFAULT;
 		if (off < 0)
 			off = lseek(t->fill_fd, 0, SEEK_CUR);
-		n = pread(t->fill_fd, v->data, step(t), off);
+		n = off < 0 ? -1 : pread(t->fill_fd, v->data, step(t), off);
+		/* sendfile(2): not of what has no offset */
+		if (n < 0)
+			n = errno == ESPIPE ? -EINVAL : -errno;
 	}
 	if (n > 0)
 		v->len = (size_t)n;
-	return n < 0 ? -errno : n;
+	return n;
+}
+
+static void waited(struct run *run, struct tracee *t)
+{
+	scratch_end(t);
+	if (t->regs.ret > 0) {
+		arch_wait_again(t->pid, &t->regs);
+		let_go(run, t);
+	} else if (t->regs.ret > -4096) {
+		finish_exit(run, t, t->regs.ret);
+	} else {
+		arch_wait_interrupted(t->pid, &t->regs);
+		let_go(run, t);
+	}
+}
+
+/* The program waits for its pipe where signals reach it. */
+static void wait_for_pipe(struct run *run, struct tracee *t)
+{
+	struct pollfd p = { .fd = (int)t->arg[form_splice.in],
+			    .events = POLLIN };
+	uint64_t arg[CALL_ARGS] = { scratch_addr(t), 1, 0, 0, 0, 0 };
+	int err = memory_write(t->pid, arg[0], &p, sizeof(p));
+
+	if (err) {
+		scratch_drop(t);
+		finish_skip(run, t, err);
+		return;
+	}
+	scratch_call(run, t, call_nr(call_by_name("ppoll")), arg, waited);
+}
+
+/* splice(2) of a pipe that holds nothing yet. */
+static bool waits(const struct tracee *t)
+{
+	return form_of(t) == &form_splice && is_pipe(t->fill_fd) &&
+	       !(t->arg[5] & SPLICE_F_NONBLOCK) &&
+	       !(files_flags(t->pid, (int32_t)t->arg[form_splice.in]) &
+		 O_NONBLOCK);
+}
+
+/* A pipe there that has no room, and a call that does not wait for it. */
+static bool is_full(const struct tracee *t, const struct entry *e)
+{
+	struct pollfd p = { .events = POLLOUT };
+	bool full;
+
+	if (form_of(t) != &form_splice || !(t->arg[5] & SPLICE_F_NONBLOCK) ||
+	    !entry_is_pipe(e))
+		return false;
+	p.fd = tracee_fd(t, (int32_t)t->arg[form_splice.out]);
+	full = p.fd >= 0 && !poll(&p, 1, 0);
+	if (p.fd >= 0)
+		close(p.fd);
+	return full;
 }
 
 static void push(struct run *run, struct tracee *t, struct entry *e)
@@ -287,7 +365,12 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 		fail(run, t, -EFAULT);
 		return;
 	}
-	n = take(t, &t->req.val[1]);
+	n = is_full(t, e) ? -EAGAIN : take(t, &t->req.val[1]);
+	if (n == -EAGAIN && waits(t)) {
+		drop_copy(t);
+		scratch_get(run, t, sizeof(struct pollfd), wait_for_pipe, NULL);
+		return;
+	}
 	if (n <= 0) {
 		fail(run, t, n);
 		return;
@@ -303,7 +386,7 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 /* splice(2): one of the two has to be a pipe. */
 static bool has_pipe(const struct tracee *t, const struct entry *e)
 {
-	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_PIPE)
+	if (entry_is_pipe(e))
 		return true;
 	return files_is_pipe(t->pid, (int32_t)t->arg[form_splice.in]) ||
 	       files_is_pipe(t->pid, (int32_t)t->arg[form_splice.out]);
@@ -346,7 +429,7 @@ void hook_vmsplice(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	if ((e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_PIPE) {
+	if (!entry_is_pipe(e)) {
 		finish_skip(run, t, -EBADF);
 		return;
 	}
