@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/arch.h"
+#include "call/call.h"
 #include "call/doc.h"
 #include "server/server.h"
 #include "tracer/route.h"
@@ -24,6 +26,10 @@ int main(int argc, char **argv)
 	bool help = argc > 1 && !strcmp(argv[1], "--help");
 	char name[32];
 
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		printf("rsc protocol %s %s\n", call_protocol(), ARCH_NAME);
+		return 0;
+	}
 	for (size_t i = 0; argc > 1 && i < n; i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;

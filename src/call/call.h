@@ -233,5 +233,10 @@ bool call_follows(const struct call *call, const uint64_t *reg);
 unsigned int call_nargs(const struct call *call);
 /* Digest of the table's wire-relevant part; both sides must agree (HELLO). */
 uint64_t call_digest(void);
+/*
+ * The version of the protocol and the digest as one word: two rsc with the same
+ * word can talk to each other. A static buffer.
+ */
+const char *call_protocol(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -21,6 +22,7 @@
 
 #include "arch/arch.h"
 #include "call/types.h"
+#include "call/wire.h"
 
 #define NR_MAX 512
 #define NAMES 1024 /* a power of two, more than twice the rows */
@@ -391,4 +393,13 @@ uint64_t call_digest(void)
 	for (i = ST_NONE + 1; i < ST_COUNT; i++)
 		hash = hash_struct(hash, &struct_table[i]);
 	return hash;
+}
+
+const char *call_protocol(void)
+{
+	static char word[40];
+
+	snprintf(word, sizeof(word), "%d-%016llx", WIRE_VERSION,
+		 (unsigned long long)call_digest());
+	return word;
 }

@@ -23,9 +23,9 @@
 
 struct listener {
 	struct server_opts opts;
+	struct channel_opts channel;
 	const char *url;
 	bool use_stdio;
-	bool insecure;
 	bool once;
 	int ready;   /* descriptor to tell the bound URL, or -1 */
 	int fd;	     /* owned */
@@ -102,7 +102,7 @@ static int parse(struct listener *l, int argc, char **argv)
 			l->opts.read_only = true;
 			break;
 		case OPT_INSECURE:
-			l->insecure = true;
+			l->channel.insecure_no_auth = true;
 			break;
 		case OPT_ONCE:
 			l->once = true;
@@ -341,7 +341,7 @@ int serve_main(int argc, char **argv)
 		log_err("serve: signals: %s", strerror(errno));
 		return EXIT_USAGE;
 	}
-	l.fd = channel_listen(l.url, l.insecure, err, sizeof(err));
+	l.fd = channel_listen(l.url, &l.channel, err, sizeof(err));
 	if (l.fd < 0) {
 		log_err("serve: %s", err);
 		return EXIT_USAGE;

@@ -23,8 +23,13 @@
 
 static const char usage[] =
 	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	"  --server URL        tcp://HOST:PORT, unix://PATH, exec:COMMAND, fd:N\n"
+	"  --server URL        ssh://[USER@]HOST[:PORT], unix://PATH,\n"
+	"                      tcp://HOST:PORT, exec:COMMAND, fd:N\n"
 	"                      (default: $RSC_SERVER, else an embedded server)\n"
+	"  --ssh-command CMD   run CMD in the place of ssh\n"
+	"                      (default: $RSC_SSH_COMMAND, else ssh)\n"
+	"  --remote-rsc PATH   the rsc at the other end of ssh (default: rsc there, or\n"
+	"                      one that is sent)\n"
 	"  --filter SET        calls that are forwarded (default %file,%desc)\n"
 	"  --all               every call that can be forwarded\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
@@ -52,6 +57,8 @@ static const char usage[] =
 
 enum {
 	OPT_SERVER = RULES_OPTION + 1,
+	OPT_SSH_COMMAND,
+	OPT_REMOTE_RSC,
 	OPT_FILTER,
 	OPT_ALL,
 	OPT_CWD,
@@ -65,6 +72,8 @@ enum {
 
 static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "ssh-command", required_argument, NULL, OPT_SSH_COMMAND },
+	{ "remote-rsc", required_argument, NULL, OPT_REMOTE_RSC },
 	{ "filter", required_argument, NULL, OPT_FILTER },
 	{ "all", no_argument, NULL, OPT_ALL },
 	RULES_OPTIONS,
@@ -80,6 +89,7 @@ static const struct option options[] = {
 
 struct settings {
 	const char *server;
+	struct channel_opts channel;
 	const char *filter;
 	const char *cwd;
 };
@@ -189,6 +199,12 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		case OPT_SERVER:
 			set->server = optarg;
 			break;
+		case OPT_SSH_COMMAND:
+			set->channel.ssh_command = optarg;
+			break;
+		case OPT_REMOTE_RSC:
+			set->channel.remote_rsc = optarg;
+			break;
 		case OPT_FILTER:
 			set->filter = optarg;
 			break;
@@ -288,7 +304,7 @@ static int embedded(struct channel *ch)
 		_exit(session_run(pair[1], pair[1], &opts));
 	}
 	close(pair[1]);
-	*ch = (struct channel){ pair[0], pair[0], pid };
+	*ch = (struct channel){ pair[0], pair[0], pid, NULL };
 	fputs("rsc: no server is named: calls go to an embedded server on this machine\n",
 	      stderr);
 	return 0;
@@ -408,8 +424,17 @@ static int root_context(struct run *run, const struct settings *set)
 	return -ENOENT;
 }
 
+/* What is set and not empty, or NULL. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
 static int connect_server(struct run *run, const struct settings *set)
 {
+	struct channel_opts opts = set->channel;
 	char err[512];
 	int failed;
 
@@ -422,7 +447,11 @@ static int connect_server(struct run *run, const struct settings *set)
 				strerror(-failed));
 		return failed;
 	}
-	if (channel_connect(&run->channel, run->server_name, err,
+	if (!opts.ssh_command)
+		opts.ssh_command = environment("RSC_SSH_COMMAND");
+	opts.portable = environment("RSC_PORTABLE");
+	opts.protocol = call_protocol();
+	if (channel_connect(&run->channel, run->server_name, &opts, err,
 			    sizeof(err))) {
 		log_err("%s", err);
 		return -EIO;

@@ -1,7 +1,8 @@
 /*
  * A channel: two descriptors and perhaps a child, opened by URL.
  *
- *   tcp://HOST:PORT   unix://PATH   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
+ *   tcp://HOST:PORT   unix://PATH   ssh://[USER@]HOST[:PORT]
+ *   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
  *
  * Only opening depends on the scheme; one table of schemes.
  */
@@ -12,19 +13,32 @@
 #include <sys/types.h>
 
 struct channel {
-	int in;	     /* owned; CLOEXEC; may equal out */
-	int out;     /* owned */
-	pid_t child; /* of exec:, else 0 */
+	int in;		  /* owned; CLOEXEC; may equal out */
+	int out;	  /* owned */
+	pid_t child;	  /* of exec: and ssh:, else 0 */
+	const char *name; /* of the child, for messages, or NULL */
+};
+
+/* What a URL does not say; all zero is a sensible default. */
+struct channel_opts {
+	const char *ssh_command; /* sh(1) runs it in the place of ssh */
+	const char *remote_rsc;	 /* the rsc on the far side of ssh */
+	const char *protocol;	 /* what that has to speak; call_protocol() */
+	const char *portable;	 /* where rsc-portable-ARCH lies, or NULL */
+	bool insecure_no_auth;	 /* listen without authentication */
 };
 
 /* Is url well-formed? Nothing is tried. 0 or -errno, err as below. */
 int channel_check(const char *url, char *err, size_t errlen);
 /*
  * Connects to url. 0 or -errno; err (size errlen) says what was tried, why
- * it failed and what to do next.
+ * it failed and what to do next. opts may be NULL.
+ *
+ * ssh:// returns when a server is being started there. Until then ssh asks at
+ * the terminal for what it needs; SIGINT does not reach it.
  */
-int channel_connect(struct channel *ch, const char *url, char *err,
-		    size_t errlen);
+int channel_connect(struct channel *ch, const char *url,
+		    const struct channel_opts *opts, char *err, size_t errlen);
 /*
  * Closes both descriptors and reaps the child, which gets a few seconds to end
  * by itself, then SIGTERM and SIGKILL, each with a line.
@@ -37,7 +51,7 @@ void channel_close(struct channel *ch);
  * A unix socket gets mode 0600; one that nobody answers at is replaced, any
  * other file is left alone. Returns the listening fd or -errno.
  */
-int channel_listen(const char *url, bool insecure_no_auth, char *err,
+int channel_listen(const char *url, const struct channel_opts *opts, char *err,
 		   size_t errlen);
 /* Accepts one connection of a listening fd into ch; 0 or -errno. */
 int channel_accept(int fd, struct channel *ch);

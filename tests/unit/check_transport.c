@@ -24,6 +24,7 @@ static char err[512];
 static char dir[] = "/tmp/check_transport.XXXXXX";
 static char url[256];
 static char path[200];
+static const struct channel_opts insecure = { .insecure_no_auth = true };
 
 static void setup(void)
 {
@@ -64,8 +65,8 @@ static void meet(int fd, const char *where)
 
 	ck_assert_int_ge(fd, 0);
 	is_cloexec(fd);
-	ck_assert_msg(!channel_connect(&near, where, err, sizeof(err)), "%s",
-		      err);
+	ck_assert_msg(!channel_connect(&near, where, NULL, err, sizeof(err)),
+		      "%s", err);
 	ck_assert_int_eq(channel_accept(fd, &far), 0);
 	is_cloexec(near.in);
 	is_cloexec(far.in);
@@ -98,10 +99,11 @@ START_TEST(tcp_meets_on_loopback)
 	struct channel ch;
 	int fd;
 
-	fd = channel_listen("tcp://127.0.0.1:0", true, err, sizeof(err));
+	fd = channel_listen("tcp://127.0.0.1:0", &insecure, err, sizeof(err));
 	ck_assert_msg(fd >= 0, "%s", err);
 	snprintf(where, sizeof(where), "tcp://127.0.0.1:%u", port_of(fd));
-	ck_assert_int_eq(channel_connect(&ch, where, err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&ch, where, NULL, err, sizeof(err)),
+			 0);
 	getsockopt(ch.in, IPPROTO_TCP, TCP_NODELAY, &one, &len);
 	ck_assert_int_eq(one, 1);
 	channel_close(&ch);
@@ -116,7 +118,7 @@ START_TEST(tcp_meets_on_loopback_of_v6)
 	char where[64];
 	int fd;
 
-	fd = channel_listen("tcp://[::1]:0", true, err, sizeof(err));
+	fd = channel_listen("tcp://[::1]:0", &insecure, err, sizeof(err));
 	if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT) {
 		ck_assert_ptr_nonnull(strstr(err, "listen at tcp://[::1]:0"));
 		return;
@@ -149,8 +151,9 @@ START_TEST(tcp_without_authentication_is_refused)
 	const char *where = exposed[_i].url;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	ck_assert_int_eq(channel_listen(where, exposed[_i].insecure, err,
-					sizeof(err)),
+	ck_assert_int_eq(channel_listen(where,
+					exposed[_i].insecure ? &insecure : NULL,
+					err, sizeof(err)),
 			 -EPERM);
 	ck_assert_ptr_eq(strstr(err, "listen at tcp://"), err);
 	ck_assert_ptr_nonnull(strstr(err, where));
@@ -170,13 +173,13 @@ START_TEST(tcp_where_nobody_listens)
 	struct channel ch;
 	int fd;
 
-	fd = channel_listen("tcp://127.0.0.1:0", true, err, sizeof(err));
+	fd = channel_listen("tcp://127.0.0.1:0", &insecure, err, sizeof(err));
 	ck_assert_int_ge(fd, 0);
 	snprintf(where, sizeof(where), "tcp://127.0.0.1:%u", port_of(fd));
-	ck_assert_int_eq(channel_listen(where, true, err, sizeof(err)),
+	ck_assert_int_eq(channel_listen(where, &insecure, err, sizeof(err)),
 			 -EADDRINUSE);
 	close(fd);
-	ck_assert_int_eq(channel_connect(&ch, where, err, sizeof(err)),
+	ck_assert_int_eq(channel_connect(&ch, where, NULL, err, sizeof(err)),
 			 -ECONNREFUSED);
 	ck_assert_ptr_eq(strstr(err, "connect to tcp://"), err);
 	ck_assert_ptr_nonnull(strstr(err, where));
@@ -192,7 +195,7 @@ START_TEST(unix_meets_and_is_the_owners)
 	struct stat st;
 	int fd;
 
-	fd = channel_listen(url, false, err, sizeof(err));
+	fd = channel_listen(url, NULL, err, sizeof(err));
 	ck_assert_msg(fd >= 0, "%s", err);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
@@ -203,10 +206,10 @@ END_TEST
 
 START_TEST(unix_where_somebody_answers)
 {
-	int fd = channel_listen(url, false, err, sizeof(err));
+	int fd = channel_listen(url, NULL, err, sizeof(err));
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(channel_listen(url, false, err, sizeof(err)),
+	ck_assert_int_eq(channel_listen(url, NULL, err, sizeof(err)),
 			 -EADDRINUSE);
 	ck_assert_ptr_nonnull(strstr(err, "somebody answers there already"));
 	ck_assert_ptr_nonnull(strstr(err, url));
@@ -218,14 +221,14 @@ END_TEST
 
 START_TEST(unix_where_a_server_died)
 {
-	int fd = channel_listen(url, false, err, sizeof(err));
+	int fd = channel_listen(url, NULL, err, sizeof(err));
 	struct channel ch;
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	ck_assert_int_eq(channel_connect(&ch, url, err, sizeof(err)),
+	ck_assert_int_eq(channel_connect(&ch, url, NULL, err, sizeof(err)),
 			 -ECONNREFUSED);
-	fd = channel_listen(url, false, err, sizeof(err));
+	fd = channel_listen(url, NULL, err, sizeof(err));
 	ck_assert_msg(fd >= 0, "%s", err);
 	meet(fd, url);
 }
@@ -235,7 +238,8 @@ START_TEST(unix_where_nobody_is)
 {
 	struct channel ch;
 
-	ck_assert_int_eq(channel_connect(&ch, url, err, sizeof(err)), -ENOENT);
+	ck_assert_int_eq(channel_connect(&ch, url, NULL, err, sizeof(err)),
+			 -ENOENT);
 	ck_assert_ptr_eq(strstr(err, "connect to unix://"), err);
 }
 END_TEST
@@ -246,13 +250,13 @@ START_TEST(unix_never_removes_what_is_no_socket)
 	int fd = open(path, O_CREAT | O_WRONLY, 0644);
 
 	ck_assert_int_eq(write(fd, "mine", 4), 4);
-	ck_assert_int_eq(channel_listen(url, false, err, sizeof(err)),
+	ck_assert_int_eq(channel_listen(url, NULL, err, sizeof(err)),
 			 -EADDRINUSE);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_eq(st.st_size, 4);
 	unlink(path);
 	ck_assert_int_eq(symlink("/dev/null", path), 0);
-	ck_assert_int_lt(channel_listen(url, false, err, sizeof(err)), 0);
+	ck_assert_int_lt(channel_listen(url, NULL, err, sizeof(err)), 0);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	ck_assert(S_ISLNK(st.st_mode));
 }
@@ -268,12 +272,12 @@ START_TEST(unix_path_of_the_longest_length)
 	long_path[strlen(dir)] = '/';
 	long_path[107] = 0;
 	snprintf(url, sizeof(url), "unix:%s", long_path);
-	fd = channel_listen(url, false, err, sizeof(err));
+	fd = channel_listen(url, NULL, err, sizeof(err));
 	ck_assert_msg(fd >= 0, "%s", err);
 	meet(fd, url);
 	unlink(long_path);
 	strcat(url, "x");
-	ck_assert_int_eq(channel_listen(url, false, err, sizeof(err)),
+	ck_assert_int_eq(channel_listen(url, NULL, err, sizeof(err)),
 			 -ENAMETOOLONG);
 }
 END_TEST
@@ -286,7 +290,9 @@ START_TEST(exec_talks_to_a_command)
 	char got[4] = "";
 	pid_t pid;
 
-	ck_assert_int_eq(channel_connect(&ch, "exec:cat", err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&ch, "exec:cat", NULL, err,
+					 sizeof(err)),
+			 0);
 	is_cloexec(ch.in);
 	ck_assert_int_gt(ch.child, 0);
 	ck_assert_int_eq(io_write_all(ch.out, "abc", 3), 0);
@@ -308,7 +314,7 @@ START_TEST(exec_of_nothing_that_runs)
 	ck_assert_int_eq(channel_connect(&ch,
 					 "exec:exec /no/such/command "
 					 "2>/dev/null",
-					 err, sizeof(err)),
+					 NULL, err, sizeof(err)),
 			 0);
 	ck_assert_int_eq(io_read_all(ch.in, &got, 1), -ECONNRESET);
 	channel_close(&ch);
@@ -322,7 +328,9 @@ START_TEST(exec_works_with_standard_descriptors_closed)
 
 	close(0);
 	close(1);
-	ck_assert_int_eq(channel_connect(&ch, "exec:cat", err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&ch, "exec:cat", NULL, err,
+					 sizeof(err)),
+			 0);
 	ck_assert_int_gt(ch.in, 2);
 	ck_assert_int_eq(io_write_all(ch.out, "abc", 3), 0);
 	ck_assert_int_eq(io_read_all(ch.in, got, 3), 0);
@@ -344,7 +352,7 @@ START_TEST(exec_starts_without_our_signal_settings)
 		channel_connect(&ch,
 				"exec:sed -n 's/^Sig[BI][lg][kn]:.*\\(.\\)...$/"
 				"\\1/p' /proc/self/status",
-				err, sizeof(err)),
+				NULL, err, sizeof(err)),
 		0);
 	/* The hex digit of signals 13 to 16, blocked and then ignored. */
 	ck_assert_int_eq(io_read_all(ch.in, got, 4), 0);
@@ -367,7 +375,7 @@ START_TEST(exec_of_a_command_that_does_not_end_is_ended)
 	ck_assert_int_eq(channel_connect(&ch,
 					 "exec:trap '' TERM; echo ok; "
 					 "sleep 1000; sleep 1000",
-					 err, sizeof(err)),
+					 NULL, err, sizeof(err)),
 			 0);
 	ck_assert_int_eq(io_read_all(ch.in, got, 3), 0);
 	pid = ch.child;
@@ -393,9 +401,11 @@ START_TEST(fd_takes_one_descriptor)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	snprintf(where, sizeof(where), "fd:%d", pair[0]);
-	ck_assert_int_eq(channel_connect(&near, where, err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&near, where, NULL, err, sizeof(err)),
+			 0);
 	snprintf(where, sizeof(where), "fd:%d,%d", pair[1], pair[1]);
-	ck_assert_int_eq(channel_connect(&far, where, err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&far, where, NULL, err, sizeof(err)),
+			 0);
 	is_cloexec(near.in);
 	talk(&near, &far);
 	channel_close(&near);
@@ -416,9 +426,11 @@ START_TEST(fd_takes_two_pipes)
 	ck_assert_int_eq(pipe(there), 0);
 	ck_assert_int_eq(pipe(back), 0);
 	snprintf(where, sizeof(where), "fd:%d,%d", back[0], there[1]);
-	ck_assert_int_eq(channel_connect(&near, where, err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&near, where, NULL, err, sizeof(err)),
+			 0);
 	snprintf(where, sizeof(where), "fd:%d,%d", there[0], back[1]);
-	ck_assert_int_eq(channel_connect(&far, where, err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&far, where, NULL, err, sizeof(err)),
+			 0);
 	is_cloexec(near.out);
 	talk(&near, &far);
 	channel_close(&near);
@@ -440,10 +452,12 @@ START_TEST(stdio_is_what_was_standard_then)
 	dup2(pair[0], 0);
 	dup2(pair[0], 1);
 	close(pair[0]);
-	ck_assert_int_eq(channel_connect(&near, "stdio:", err, sizeof(err)), 0);
+	ck_assert_int_eq(channel_connect(&near, "stdio:", NULL, err,
+					 sizeof(err)),
+			 0);
 	is_cloexec(near.in);
 	is_cloexec(near.out);
-	far = (struct channel){ pair[1], pair[1], 0 };
+	far = (struct channel){ pair[1], pair[1], 0, NULL };
 	talk(&near, &far);
 	/* Who comes after does not write into it. */
 	ck_assert_int_eq(fstat(1, &one), 0);
@@ -453,7 +467,8 @@ START_TEST(stdio_is_what_was_standard_then)
 	channel_close(&near);
 	close(0);
 	close(1);
-	ck_assert_int_eq(channel_connect(&near, "stdio:", err, sizeof(err)),
+	ck_assert_int_eq(channel_connect(&near, "stdio:", NULL, err,
+					 sizeof(err)),
 			 -EBADF);
 	ck_assert_ptr_nonnull(strstr(err, "open stdio:: Bad file"));
 	channel_close(&far);
@@ -519,7 +534,8 @@ START_TEST(what_is_no_url_is_refused_by_name)
 	struct channel ch;
 	int flags = fcntl(0, F_GETFD);
 
-	ck_assert_int_lt(channel_connect(&ch, bad[_i], err, sizeof(err)), 0);
+	ck_assert_int_lt(channel_connect(&ch, bad[_i], NULL, err, sizeof(err)),
+			 0);
 	ck_assert_msg(strstr(err, bad[_i]) != NULL, "%s", err);
 	ck_assert_msg(strstr(err, "expected") != NULL, "%s", err);
 	/* All but the open descriptors can be told by looking. */
@@ -530,7 +546,8 @@ START_TEST(what_is_no_url_is_refused_by_name)
 	/* A bad url changes nothing on the way. */
 	ck_assert_int_eq(fcntl(0, F_GETFD), flags);
 	err[0] = 0;
-	ck_assert_int_lt(channel_listen(bad[_i], true, err, sizeof(err)), 0);
+	ck_assert_int_lt(channel_listen(bad[_i], &insecure, err, sizeof(err)),
+			 0);
 	ck_assert_msg(strstr(err, bad[_i]) != NULL, "%s", err);
 	ck_assert_msg(strstr(err, "expected") != NULL, "%s", err);
 }
@@ -541,7 +558,7 @@ START_TEST(a_short_buffer_for_the_reason_is_enough)
 	struct channel ch;
 	char tiny[8] = "1234567";
 
-	ck_assert_int_lt(channel_connect(&ch, "http://x", tiny, 4), 0);
+	ck_assert_int_lt(channel_connect(&ch, "http://x", NULL, tiny, 4), 0);
 	ck_assert_str_eq(tiny, "ope");
 	ck_assert_str_eq(tiny + 4, "567");
 }
@@ -551,7 +568,7 @@ START_TEST(a_channel_that_cannot_be_listened_at)
 {
 	static const char *const urls[] = { "stdio:", "exec:cat", "fd:0" };
 
-	ck_assert_int_eq(channel_listen(urls[_i], true, err, sizeof(err)),
+	ck_assert_int_eq(channel_listen(urls[_i], &insecure, err, sizeof(err)),
 			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err, "tcp://HOST:PORT or unix://PATH"));
 }
