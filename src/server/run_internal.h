@@ -18,7 +18,7 @@ struct run {
 	struct place place[CALL_ARGS]; /* of PATH arguments */
 };
 
-/* run.c */
+/* run_args.c */
 
 /* What the client calls fd, as the kernel takes it from a register. */
 int run_fd(const struct value *val);
@@ -32,6 +32,13 @@ bool run_may_change(const struct run *run);
  */
 int run_begin(const struct run *run, struct place *place, int dirfd,
 	      const char *path, bool at);
+/* Where path argument i + 1 starts: AT_FDCWD, a handle, or -EBADF. */
+int64_t run_dirfd(const struct run *run, unsigned int i);
+/* Fills reg from the values; buffers stay where they are. 0 or -errno. */
+int run_map_args(struct run *run);
+
+/* run.c */
+
 /* The system call with the registers as they are; its result or -errno. */
 int64_t run_make(const struct run *run);
 
