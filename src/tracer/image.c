@@ -421,6 +421,8 @@ ssize_t image_dirty(const struct image *img, uint64_t *at, uint64_t hi,
 		if (!has(img, block / IMAGE_BLOCK))
 			continue;
 		data_at = data_at <= block ? skip_hole(img, block) : data_at;
+		if (data_at >= hi)
+			break;
 		if (data_at >= block + len) {
 			pos = data_at / IMAGE_BLOCK * IMAGE_BLOCK;
 			continue;

@@ -208,6 +208,22 @@ START_TEST(holes_take_nothing)
 }
 END_TEST
 
+/* What is mapped is a hole, and data stands behind it in its block. */
+START_TEST(a_hole_ends_behind_the_part)
+{
+	uint8_t data[BLOCK];
+	uint64_t at = 0;
+
+	begin(BLOCK);
+	ck_assert_int_eq(image_hole(&images, img, 0, BLOCK), 0);
+	store(3 * PAGE, "behind");
+	ck_assert_int_eq(image_dirty(img, &at, 3 * PAGE, data, sizeof(data)),
+			 0);
+	ck_assert_uint_eq(at, 3 * PAGE);
+	dirty(&at, "behind");
+}
+END_TEST
+
 /* ---- mappings ---- */
 
 static unsigned int goners;
@@ -300,6 +316,7 @@ int main(void)
 	tcase_add_test(tc, a_call_writes_both_sides);
 	tcase_add_test(tc, what_is_cut_comes_back_as_zero);
 	tcase_add_test(tc, holes_take_nothing);
+	tcase_add_test(tc, a_hole_ends_behind_the_part);
 	tcase_add_test(tc, a_hole_in_a_mapping);
 	tcase_add_test(tc, the_ends_of_a_mapping);
 	tcase_add_test(tc, a_child_has_a_copy);
