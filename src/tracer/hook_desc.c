@@ -166,7 +166,8 @@ static bool is_out_of_range(const struct run *run, struct tracee *t)
 void hook_dup2(struct run *run, struct tracee *t)
 {
 	if (is_out_of_range(run, t))
-		finish_skip(run, t, -EBADF);
+		refuse_call(run, t, EBADF,
+			    "a number below 512 with --fds=high");
 	else if (files_get(t->files, (int32_t)t->arg[0]) ||
 		 files_get(t->files, (int32_t)t->arg[1]))
 		let_go_then(run, t, dup_done);
@@ -203,10 +204,7 @@ static void forward_request(struct run *run, struct tracee *t, int err)
 		by_fd(run, t);
 		return;
 	}
-	note_unknown(run, t->call, (uint32_t)t->arg[1]);
-	log_info("%s request %#x on a remote descriptor: %s", t->call->name,
-		 (unsigned int)t->arg[1], strerrorname_np(err));
-	finish_skip(run, t, -err);
+	refuse_unknown(run, t, t->call, (uint32_t)t->arg[1], err);
 }
 
 void hook_fcntl(struct run *run, struct tracee *t)

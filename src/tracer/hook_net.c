@@ -150,11 +150,9 @@ void hook_option(struct run *run, struct tracee *t)
 		forward(run, t);
 		return;
 	}
-	note_unknown(run, t->call,
-		     (uint64_t)(uint32_t)level << 32 | (uint32_t)name);
-	log_info("%s of level %d, option %d on a remote socket: ENOPROTOOPT",
-		 t->call->name, level, name);
-	finish_skip(run, t, -ENOPROTOOPT);
+	refuse_unknown(run, t, t->call,
+		       (uint64_t)(uint32_t)level << 32 | (uint32_t)name,
+		       ENOPROTOOPT);
 }
 
 /* ---- messages ---- */

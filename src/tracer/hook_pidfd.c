@@ -46,6 +46,6 @@ void hook_pidfd_getfd(struct run *run, struct tracee *t)
 	} else {
 		log_err("pidfd_getfd: descriptor %d of process %d is the server's and cannot be copied: EPERM; it can be sent in a message",
 			fd, from->tgid);
-		finish_skip(run, t, -EPERM);
+		refuse_call(run, t, EPERM, "a descriptor of the server");
 	}
 }

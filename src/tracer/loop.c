@@ -251,6 +251,11 @@ static void on_first_stop(struct run *run, pid_t pid)
 {
 	struct tracee *t = tracee_find(run, pid);
 
+	if (run->broken) {
+		/* Its parent was ended in the middle of its fork. */
+		kill(pid, SIGKILL);
+		return;
+	}
 	if (!t) {
 		t = tracee_new(run, pid);
 		if (!t) {

@@ -86,7 +86,7 @@ static void collided(struct run *run, struct tracee *t)
 	}
 	log_err("%s: process %d is there on both machines: EPERM; run rsc where it may make a pid namespace",
 		t->call->name, (int)t->req.val[0].num);
-	finish_skip(run, t, -EPERM);
+	refuse_call(run, t, EPERM, "a process that is there on both machines");
 }
 
 /* A process of the tree, whose number the server might have as well. */

@@ -146,7 +146,7 @@ void placeholder_begin(struct run *run, struct tracee *t)
 		log_err("%s: the program's own seccomp filter keeps descriptors of the server out: EPERM",
 			t->call->name);
 		placeholder_drop(run, t);
-		finish_skip(run, t, -EPERM);
+		refuse_call(run, t, EPERM, "the program's own seccomp filter");
 		return;
 	}
 	t->state = T_PLACING;

@@ -74,10 +74,11 @@ bool put_net(struct buf *out, const struct trace *trace, struct tracee *t,
 /* Appends the O_* names of flags. */
 void put_open_flags(struct buf *out, uint64_t flags);
 
-/* ---- summary.c ---- */
+/* ---- refuse.c: calls that are neither carried out nor local ---- */
 
-/* Numbers without a row that a run remembers one by one. */
+/* Numbers without a row, and reasons, that a run remembers one by one. */
 #define UNKNOWN_MAX 32
+#define REFUSED_MAX 128
 
 /* A call, or a request of one, that has no row. */
 struct unknown {
@@ -86,9 +87,33 @@ struct unknown {
 	uint64_t count;
 };
 
+/* A call that was not carried out. */
+struct refused {
+	const struct call *call;
+	const char *why; /* static */
+	uint64_t count;
+	int err;
+};
+
 /* Counts it; of is NULL for a call. */
 void note_unknown(struct run *run, const struct call *of, uint64_t number);
+/* The same of a call that has a row; why is static. */
+void note_refused(struct run *run, const struct call *call, int err,
+		  const char *why);
+/*
+ * At the stop of a call that is not carried out: the program sees -err. It is
+ * counted, and with --strict the program is ended instead. why is static.
+ */
+void refuse_call(struct run *run, struct tracee *t, int err, const char *why);
+/* The same of what has no row. */
+void refuse_unknown(struct run *run, struct tracee *t, const struct call *of,
+		    uint64_t number, int err);
+
+/* ---- summary.c ---- */
+
 /* -c: the table, or with --json one object. */
 void print_summary(struct run *run);
+/* -v: the calls that were not carried out, to stderr. */
+void print_failures(struct run *run);
 
 #endif

@@ -52,6 +52,8 @@ static const char usage[] =
 	"  -T                  with the time that each took\n"
 	"  -y                  with the paths of descriptors\n"
 	"  -c                  print a summary at the end; --json as one object\n"
+	"  --strict            the first call that is neither carried out nor made\n"
+	"                      here ends the program (status 125)\n"
 	"  -v                  say more\n"
 	"  --help              this text\n";
 
@@ -67,6 +69,7 @@ enum {
 	OPT_COHERENCE,
 	OPT_MAP_MEMORY,
 	OPT_EXEC,
+	OPT_STRICT,
 	OPT_HELP
 };
 
@@ -83,6 +86,7 @@ static const struct option options[] = {
 	{ "coherence", required_argument, NULL, OPT_COHERENCE },
 	{ "map-memory", required_argument, NULL, OPT_MAP_MEMORY },
 	{ "exec", required_argument, NULL, OPT_EXEC },
+	{ "strict", no_argument, NULL, OPT_STRICT },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -125,7 +129,6 @@ static int open_trace(struct trace *trace, const char *name)
 	return 0;
 }
 
-/* --fds: the numbers of remote descriptors. */
 /* --map-memory */
 static int parse_map_memory(struct run *run, const char *text)
 {
@@ -153,6 +156,7 @@ static int parse_coherence(struct run *run, const char *text)
 	return -EINVAL;
 }
 
+/* --fds: the numbers of remote descriptors. */
 static int parse_fds(struct run *run, const char *text)
 {
 	struct rlimit lim;
@@ -238,6 +242,9 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		case OPT_EXEC:
 			if (parse_exec(run, optarg))
 				return -1;
+			break;
+		case OPT_STRICT:
+			run->strict = true;
 			break;
 		case OPT_HELP:
 			fputs(usage, stdout);
@@ -482,6 +489,8 @@ static int finish(struct run *run)
 {
 	if (run->summary)
 		print_summary(run);
+	else if (log_level >= LOG_INFO)
+		print_failures(run);
 	if (run->lost || run->broken || run->keeper.lost || !run->exited)
 		return 125;
 	if (WIFEXITED(run->status))

@@ -198,9 +198,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	print_begin(run, t);
 	if (!t->call) {
-		note_unknown(run, NULL, (uint64_t)t->regs.nr);
-		log_info("call %ld has no row: ENOSYS", t->regs.nr);
-		finish_skip(run, t, -ENOSYS);
+		refuse_unknown(run, t, NULL, (uint64_t)t->regs.nr, ENOSYS);
 		return;
 	}
 	hook = hook_of(t->call);
@@ -214,8 +212,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	case V_REFUSED:
-		log_info("%s is refused: %s", t->call->name, t->call->why);
-		finish_skip(run, t, -t->call->err);
+		refuse_call(run, t, t->call->err, t->call->why);
 		return;
 	case V_REMOTE:
 		if (run->selected[t->call->id])

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "tracer/print.h"
@@ -10,26 +11,6 @@
 
 static const char *const columns = "%6s %11s %11s %9s %9s %10s %s\n";
 static const char dashes[] = "----------------";
-
-void note_unknown(struct run *run, const struct call *of, uint64_t number)
-{
-	struct unknown *u = run->unknown;
-
-	if (of)
-		run->unknown_requests++;
-	else
-		run->unknown_calls++;
-	for (unsigned int i = 0; i < run->nunknown; i++, u++) {
-		if (u->of == of && u->number == number) {
-			u->count++;
-			return;
-		}
-	}
-	if (run->nunknown < UNKNOWN_MAX) {
-		*u = (struct unknown){ of, number, 1 };
-		run->nunknown++;
-	}
-}
 
 /* How many of the unknown ones are not in the list. */
 static uint64_t unlisted(const struct run *run)
@@ -63,15 +44,21 @@ static void json_calls(struct buf *out, const struct run *run)
 
 static void json_refused(struct buf *out, const struct run *run)
 {
+	const struct refused *list = run->refused;
 	const char *sep = "";
 
-	for (size_t k = 0; k < call_count; k++) {
-		const struct call *call = &call_table[k];
+	for (unsigned int i = 0; i < run->nrefused; i++) {
+		uint64_t count = 0;
+		unsigned int first = 0;
 
-		if (call->verdict != V_REFUSED || !run->stats[call->id].calls)
+		while (list[first].call != list[i].call)
+			first++;
+		if (first < i)
 			continue;
-		put(out, "%s\"%s\":%" PRIu64, sep, call->name,
-		    run->stats[call->id].calls);
+		for (unsigned int k = i; k < run->nrefused; k++)
+			if (list[k].call == list[i].call)
+				count += list[k].count;
+		put(out, "%s\"%s\":%" PRIu64, sep, list[i].call->name, count);
 		sep = ",";
 	}
 }
@@ -172,34 +159,33 @@ static void put_table(struct buf *out, const struct run *run)
 	free(row);
 }
 
-/* What did not happen, and why. */
-static void put_failures(struct buf *out, const struct run *run)
+/* What did not happen, and why; lead begins each line. */
+static void put_failures(struct buf *out, const struct run *run,
+			 const char *lead)
 {
-	for (size_t k = 0; k < call_count; k++) {
-		const struct call *call = &call_table[k];
-		uint64_t n = run->stats[call->id].calls;
+	for (unsigned int i = 0; i < run->nrefused; i++) {
+		const struct refused *r = &run->refused[i];
 
-		if (call->verdict == V_REFUSED && n)
-			put(out, "refused: %s, %" PRIu64 " times (%s: %s)\n",
-			    call->name, n, strerrorname_np(call->err),
-			    call->why);
+		put(out, "%srefused: %s, %" PRIu64 " times (%s: %s)\n", lead,
+		    r->call->name, r->count, strerrorname_np(r->err), r->why);
 	}
 	for (unsigned int i = 0; i < run->nunknown; i++) {
 		const struct unknown *u = &run->unknown[i];
 
 		if (u->of)
 			put(out,
-			    "unknown: request %#" PRIx64 " of %s, %" PRIu64
+			    "%sunknown: request %#" PRIx64 " of %s, %" PRIu64
 			    " times\n",
-			    u->number, u->of->name, u->count);
+			    lead, u->number, u->of->name, u->count);
 		else
 			put(out,
-			    "unknown: call %" PRIu64 ", %" PRIu64
+			    "%sunknown: call %" PRIu64 ", %" PRIu64
 			    " times (ENOSYS)\n",
-			    u->number, u->count);
+			    lead, u->number, u->count);
 	}
 	if (unlisted(run))
-		put(out, "unknown: others, %" PRIu64 " times\n", unlisted(run));
+		put(out, "%sunknown: others, %" PRIu64 " times\n", lead,
+		    unlisted(run));
 }
 
 void print_summary(struct run *run)
@@ -216,8 +202,18 @@ void print_summary(struct run *run)
 		    " bytes sent, %" PRIu64 " bytes received\n",
 		    run->stops, run->round_trips, run->bytes_out,
 		    run->bytes_in);
-		put_failures(out, run);
+		put_failures(out, run, "");
 	}
 	io_write_all(run->trace.fd, out->data, out->len);
+	out->len = 0;
+}
+
+void print_failures(struct run *run)
+{
+	struct buf *out = &run->trace.line;
+
+	out->len = 0;
+	put_failures(out, run, "rsc: ");
+	io_write_all(STDERR_FILENO, out->data, out->len);
 	out->len = 0;
 }

@@ -166,7 +166,8 @@ void swap_begin(struct run *run, struct tracee *t)
 	if (others_have(run, t, e->remote)) {
 		log_err("%s: the address is this machine's, and another process has the same socket, which is the server's: EOPNOTSUPP; leave the address to the server",
 			t->call->name);
-		finish_skip(run, t, -EOPNOTSUPP);
+		refuse_call(run, t, EOPNOTSUPP,
+			    "a socket of the server that several processes have");
 		return;
 	}
 	t->swap = arena_alloc(&t->arena, sizeof(*t->swap));

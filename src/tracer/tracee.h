@@ -199,6 +199,8 @@ struct run {
 	uint64_t unknown_requests; /* of ioctl and fcntl */
 	struct unknown unknown[UNKNOWN_MAX];
 	unsigned int nunknown;
+	struct refused refused[REFUSED_MAX];
+	unsigned int nrefused;
 	struct remote *watched; /* hash by watch */
 	uint32_t last_watch;
 	struct deadline *deadlines; /* list: hook_deadline.c's */
@@ -225,6 +227,7 @@ struct run {
 	enum exec_mode exec; /* --exec */
 	struct cache cache;  /* of the server's programs */
 	struct trace trace;
+	bool strict;  /* --strict */
 	bool summary; /* -c */
 	bool json;
 };

@@ -503,6 +503,8 @@ START_TEST(summary)
 	run.stats[rd->id] = (struct stats){ 10, 0, 100, 9000000 };
 	run.stats[no->id] = (struct stats){ 2, 2, 0, 1000000 };
 	run.stops = 12;
+	for (int i = 0; i < 2; i++)
+		note_refused(&run, no, no->err, no->why);
 	for (int i = 0; i < 3; i++)
 		note_unknown(&run, NULL, 600);
 	note_unknown(&run, call_by_name("ioctl"), 0x1234);
