@@ -1,11 +1,13 @@
 /* Handles: which descriptors of a table are the client's. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
 #include <unistd.h>
 
-#include "server/session.h"
+#include "server/run_internal.h"
 
 /* With the lock of from. */
 static int copy_watches(struct handles *handles, const struct handles *from)
@@ -232,4 +234,21 @@ int handles_set_watch(struct handles *handles, struct ready_state *ready,
 	}
 	pthread_mutex_unlock(&handles->lock);
 	return err;
+}
+
+int64_t handles_info(struct run *run, bool *go_on)
+{
+	struct value *v = &run->req->val[1];
+	char name[64];
+	ssize_t n;
+	int fd;
+
+	*go_on = false;
+	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", (int)run->reg[0]);
+	fd = openat(path_proc(), name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = v->data ? read(fd, v->data, v->len) : -1;
+	close(fd);
+	return n < 0 ? -EIO : n;
 }

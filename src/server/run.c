@@ -101,6 +101,8 @@ static int64_t do_open(struct run *run, int64_t dirfd,
 	    ((how->flags & O_ACCMODE) != O_RDONLY ||
 	     how->flags & (O_CREAT | O_TRUNC)))
 		return -EROFS;
+	if (running_keeps(run, (int)dirfd, (const char *)path->data, how))
+		return -ETXTBSY;
 	err = run_begin(run, place, dirfd, (const char *)path->data, true);
 	return err ? err : new_handle(run, path_open(place, how));
 }
@@ -278,23 +280,6 @@ static int64_t do_world(struct run *run, bool *go_on)
 			   -EFAULT;
 }
 
-static int64_t do_fdinfo(struct run *run, bool *go_on)
-{
-	struct value *v = &run->req->val[1];
-	char name[64];
-	ssize_t n;
-	int fd;
-
-	*go_on = false;
-	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", (int)run->reg[0]);
-	fd = openat(path_proc(), name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = v->data ? read(fd, v->data, v->len) : -1;
-	close(fd);
-	return n < 0 ? -EIO : n;
-}
-
 static int64_t do_syslog(struct run *run, bool *go_on)
 {
 	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
@@ -324,6 +309,9 @@ static const struct hook {
 	{ "rsc_seek", true, mapped_seek },
 	{ "rsc_recall", false, mapped_recall },
 	{ "rsc_watch", true, do_watch },
+	{ "rsc_running", false, running_note },
+	{ "rsc_may_exec", true, running_may_exec },
+	{ "truncate", true, running_truncate },
 	{ "F_GETLK", true, locks_get },
 	{ "F_OFD_GETLK", true, locks_get },
 	{ "F_SETFL", true, do_setfl },
@@ -348,7 +336,7 @@ static const struct hook {
 	{ "prlimit64", true, do_prlimit64 },
 	{ "rsc_world", false, do_world },
 	{ "rsc_status", true, creds_status },
-	{ "rsc_fdinfo", true, do_fdinfo },
+	{ "rsc_fdinfo", true, handles_info },
 };
 
 #define IDS 1024 /* wire ids are below */

@@ -59,6 +59,17 @@ int64_t mapped_hold(struct run *run, bool *go_on);
 int64_t mapped_recall(struct run *run, bool *go_on);
 int64_t mapped_seek(struct run *run, bool *go_on);
 
+/* running.c: likewise, of programs of this machine that the client runs. */
+
+/* It begins or ends to execute a file. */
+int64_t running_note(struct run *run, bool *go_on);
+int64_t running_truncate(struct run *run, bool *go_on);
+/* Could the caller execute the file? */
+int64_t running_may_exec(struct run *run, bool *go_on);
+/* Would the open be ETXTBSY? */
+bool running_keeps(const struct run *run, int dirfd, const char *path,
+		   const struct open_how *how);
+
 /* creds.c: likewise, of the calls on credentials. */
 
 int64_t creds_capget(struct run *run, bool *go_on);
@@ -66,6 +77,9 @@ int64_t creds_exec(struct run *run, bool *go_on);
 int64_t creds_getgroups(struct run *run, bool *go_on);
 int64_t creds_setgroups(struct run *run, bool *go_on);
 int64_t creds_status(struct run *run, bool *go_on);
+
+/* handles.c: what /proc says of a handle. */
+int64_t handles_info(struct run *run, bool *go_on);
 
 /* locks.c: F_GETLK, whose answer names the task that holds the lock. */
 int64_t locks_get(struct run *run, bool *go_on);

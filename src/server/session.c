@@ -147,6 +147,10 @@ static int block_signals(void)
 	sigset_t set;
 	int fd;
 
+	/* That of a lease, which is held for a moment, says nothing. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -188,6 +192,7 @@ static int set_up(struct session *session, int in, int out, int *count_fd)
 		return -ENOMEM;
 	pthread_mutex_init(&session->out_lock, NULL);
 	pthread_mutex_init(&session->tasks_lock, NULL);
+	running_init(&session->running);
 	err = worker_init();
 	if (!err)
 		err = drawer_init(&session->drawer);

@@ -68,6 +68,13 @@ struct drawer {
 	uint32_t last;	    /* number that was given */
 };
 
+/* running.c's own. */
+struct running {
+	pthread_mutex_t lock;
+	atomic_uint count;	    /* of files */
+	struct running_file *files; /* owned list */
+};
+
 /* Who reads the channel; lead.c. */
 struct lead {
 	atomic_uint role;      /* a turn, which grows, and enum role */
@@ -103,6 +110,7 @@ struct session {
 	struct ready_state ready;
 	struct drawer drawer;
 	struct hold hold;
+	struct running running;
 	atomic_uint *count;   /* owned; calls run, by row */
 	atomic_bool *refused; /* owned; rows reported as refused */
 };
@@ -263,6 +271,9 @@ void hold_release(struct worker *worker, int fd);
  * next file that is to be written back for a reader; its handle, or -errno.
  */
 int hold_recall(struct worker *worker, int done);
+
+/* running.c: programs of this machine that the client runs. */
+void running_init(struct running *running);
 
 /* run.c: runs the call of req on behalf of worker and sets req->ret. */
 void run_request(struct worker *worker, struct req *req);

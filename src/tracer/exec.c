@@ -20,6 +20,7 @@
 
 #define FETCH_STEP (1u << 20)
 #define FETCH_TRIES 3
+#define BUSY_TRIES 3
 #define KEY_SIZE (2 * PATH_MAX)
 
 /* What an execve under way has found out. */
@@ -31,11 +32,14 @@ struct exec {
 	char name[PATH_MAX];	/* its absolute name */
 	char program[PATH_MAX]; /* here, while its PT_INTERP is looked for */
 	struct stat st;		/* of the file that is fetched */
+	struct stat program_st; /* of the server's program */
+	struct running_file *running; /* a reference: that, or NULL */
 	struct cache_file file;
 	uint64_t at; /* bytes that are fetched */
 	int handle;  /* the server's, or -1 */
 	unsigned int tries;
-	bool loader; /* it is a PT_INTERP */
+	unsigned int busy; /* so often somebody had it open for writing */
+	bool loader;	   /* it is a PT_INTERP */
 };
 
 struct exec_image *exec_image_of(struct tracee *t)
@@ -63,6 +67,7 @@ void exec_drop(struct tracee *t)
 		return;
 	exec_image_free(&e->to);
 	cache_abort(&e->file);
+	running_unref(e->running);
 	free(e);
 	t->exec = NULL;
 }
@@ -163,6 +168,19 @@ static bool same_version(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* What the server has of it is here. */
+static void put_image(struct run *run, struct tracee *t)
+{
+	exec_image_put(run, t, &t->exec->to);
+}
+
+static void start(struct run *run, struct tracee *t)
+{
+	struct exec *e = t->exec;
+
+	running_begin(run, t, &e->program_st, &e->running, put_image);
+}
+
 /* The file looked for is in path, here. */
 static void have_file(struct run *run, struct tracee *t, const char *path)
 {
@@ -176,8 +194,9 @@ static void have_file(struct run *run, struct tracee *t, const char *path)
 	if (!err && e->loader) {
 		err = exec_image_loaded(run, &e->to, e->program, path);
 		if (!err)
-			exec_image_put(run, t, &e->to);
+			start(run, t);
 	} else if (!err) {
+		e->program_st = e->st;
 		err = exec_image_remote(&e->to, path, e->name, e->want);
 		if (err > 0) {
 			e->loader = err == EXEC_WANTS_LOADER;
@@ -190,7 +209,7 @@ static void have_file(struct run *run, struct tracee *t, const char *path)
 		if (!err)
 			err = exec_image_ready(run, &e->to, path);
 		if (!err)
-			exec_image_put(run, t, &e->to);
+			start(run, t);
 	}
 	if (err)
 		refuse(run, t, err);
@@ -335,8 +354,7 @@ static void ask_place(struct run *run, struct tracee *t, const char *name,
 		req.val[3].len = PATH_MAX;
 		req.val[4].num = PATH_MAX;
 	} else {
-		req.val[2].num = X_OK;
-		req.val[3].num = AT_EACCESS | (uint64_t)nofollow;
+		req.val[2].num = (uint64_t)nofollow;
 	}
 	t->req = req;
 	ask(run, t, then);
@@ -364,9 +382,22 @@ static void named(struct run *run, struct tracee *t)
 		refuse(run, t, err);
 }
 
+static void permitted(struct run *run, struct tracee *t);
+
+static void ask_again(struct run *run, struct tracee *t)
+{
+	keeper_end(run, t);
+	ask_place(run, t, "rsc_may_exec", permitted);
+}
+
 static void permitted(struct run *run, struct tracee *t)
 {
-	if (t->req.ret < 0)
+	struct exec *e = t->exec;
+
+	/* Closes may be under way for which nobody waits. */
+	if (t->req.ret == -ETXTBSY && e->busy++ < BUSY_TRIES)
+		keeper_settle(run, t, e->st.st_dev, e->st.st_ino, ask_again);
+	else if (t->req.ret < 0)
 		refuse(run, t, (int)t->req.ret);
 	else
 		ask_place(run, t, "rsc_resolve", named);
@@ -397,7 +428,7 @@ static void seen(struct run *run, struct tracee *t)
 		t->req.ret = 0;
 		permitted(run, t);
 	} else {
-		ask_place(run, t, "faccessat2", permitted);
+		ask_place(run, t, "rsc_may_exec", permitted);
 	}
 }
 
@@ -549,6 +580,7 @@ int exec_done(struct run *run, struct tracee *t, bool *here)
 		scripts = !t->exec->to.nargs;
 		account_exec(run, t);
 		err = exec_image_done(t, &t->exec->to);
+		program->running = running_ref(t->exec->running);
 	}
 	exec_drop(t);
 	deadline_drop(run, t, false);

@@ -12,13 +12,22 @@
 #define PAGE 4096u
 #define SPAN IMAGE_BLOCK /* bytes that are compared at a time */
 
-struct image *image_get(struct images *images, uint64_t dev, uint64_t ino,
-			const char *path)
+struct image *image_find(const struct images *images, uint64_t dev,
+			 uint64_t ino)
 {
 	struct image_key key = { dev, ino };
 	struct image *img;
 
 	HASH_FIND(hh, images->table, &key, sizeof(key), img);
+	return img;
+}
+
+struct image *image_get(struct images *images, uint64_t dev, uint64_t ino,
+			const char *path)
+{
+	struct image_key key = { dev, ino };
+	struct image *img = image_find(images, dev, ino);
+
 	if (img)
 		return image_ref(img);
 	img = calloc(1, sizeof(*img));

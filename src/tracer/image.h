@@ -56,6 +56,9 @@ struct images {
  */
 struct image *image_get(struct images *images, uint64_t dev, uint64_t ino,
 			const char *path);
+/* The same without a reference; NULL: there is none. */
+struct image *image_find(const struct images *images, uint64_t dev,
+			 uint64_t ino);
 struct image *image_ref(struct image *img);
 void image_unref(struct images *images, struct image *img);
 /* A description of its own with the access mode of flags; -errno. */

@@ -101,6 +101,17 @@ void keeper_turn(struct run *run, struct tracee *t, struct image *img,
 		begin(run, c);
 }
 
+void keeper_settle(struct run *run, struct tracee *t, uint64_t dev,
+		   uint64_t ino, then_fn then)
+{
+	struct image *img = image_find(&run->keeper.images, dev, ino);
+
+	if (img && img->handle >= 0 && !img->maps)
+		keeper_turn(run, t, img, then);
+	else
+		then(run, t);
+}
+
 /* A chore of the keeper's own. */
 void keeper_queue(struct run *run, struct image *img, int fd,
 		  void (*step)(struct run *run, struct chore *c))

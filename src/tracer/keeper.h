@@ -57,6 +57,13 @@ int keeper_init(struct run *run, struct tracee *root);
 void keeper_turn(struct run *run, struct tracee *t, struct image *img,
 		 void (*then)(struct run *run, struct tracee *t));
 void keeper_end(struct run *run, struct tracee *t);
+/*
+ * Calls then when the file, if it was mapped, is no longer held: in t's turn or
+ * without one.
+ */
+void keeper_settle(struct run *run, struct tracee *t, uint64_t dev,
+		   uint64_t ino,
+		   void (*then)(struct run *run, struct tracee *t));
 /* t is at its end, or its call was given up. */
 void keeper_forget(struct run *run, struct tracee *t);
 /* The link is lost: what the keeper asked fails. */

@@ -246,6 +246,11 @@ static void exit_more(struct run *run, struct tracee *t)
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 }
 
+static void exit_program(struct run *run, struct tracee *t)
+{
+	running_exit(run, t, exit_more);
+}
+
 /* A first stop, of a child whose parent may not have told of it yet. */
 static void on_first_stop(struct run *run, pid_t pid)
 {
@@ -333,9 +338,9 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		keeper_forget(run, t);
 		/* What it stored in files comes first. */
 		if (t->maps && t->maps->refs == 1)
-			map_flush(run, t, 0, UINT64_MAX, false, exit_more);
+			map_flush(run, t, 0, UINT64_MAX, false, exit_program);
 		else
-			exit_more(run, t);
+			exit_program(run, t);
 		return;
 	case PTRACE_EVENT_STOP:
 		if (sig == SIGTRAP)

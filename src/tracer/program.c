@@ -23,6 +23,7 @@ void program_unref(struct program *program)
 {
 	if (!program || --program->refs)
 		return;
+	running_unref(program->running);
 	free(program->area);
 	free(program->exe);
 	free(program->script);
@@ -44,6 +45,7 @@ struct program *program_copy(const struct program *program)
 		return NULL;
 	*copy = *program;
 	copy->refs = 1;
+	copy->running = running_ref(program->running);
 	copy->area = NULL;
 	copy->exe = NULL;
 	copy->script = NULL;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tracer/running.h"
 #include "tracer/scratch.h"
 
 struct program {
@@ -19,7 +20,8 @@ struct program {
 	char *exe;	    /* owned: the server's name of it; NULL: local */
 	char *script;	    /* owned: the local script that is run by it */
 	char *script_given; /* owned: the same as the program names it */
-	struct scratch_area *area; /* owned: memory in it, the tracer's */
+	struct running_file *running; /* a reference: that file, or NULL */
+	struct scratch_area *area;    /* owned: memory in it, the tracer's */
 	unsigned int nareas;
 };
 

@@ -221,11 +221,12 @@ struct run {
 	pid_t child; /* the program */
 	int status;  /* its wait status */
 	bool exited;
-	bool lost;	     /* the link is gone */
-	bool broken;	     /* by us: it was said why */
-	bool fds_high;	     /* --fds=high */
-	enum exec_mode exec; /* --exec */
-	struct cache cache;  /* of the server's programs */
+	bool lost;		      /* the link is gone */
+	bool broken;		      /* by us: it was said why */
+	bool fds_high;		      /* --fds=high */
+	enum exec_mode exec;	      /* --exec */
+	struct cache cache;	      /* of the server's programs */
+	struct running_file *running; /* list: of them those that run */
 	struct trace trace;
 	bool strict;  /* --strict */
 	bool summary; /* -c */

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 build exec_probe
 build exec_probe probe_static -static
+build forbid forbid -lseccomp
 build_musl exec_probe probe_musl
 musl-gcc "${CFLAGS[@]}" -o "$T/bin/probe_dynamic" exec_probe.c || exit 1
 worlds
@@ -79,6 +80,65 @@ for p in ./nonexistent ./noexec ./dir ./empty ./lost ./long ./loop ./junk \
 	reading ./exec_probe -s "$p"
 done
 reading bash -c './bare; echo $?'
+
+# ---- ETXTBSY ----
+busy() {	# SCRIPT
+	same /usr/bin/python3 -c "import mmap, os, subprocess, sys
+def call(f, *args):
+    try: print(f(*args))
+    except OSError as e: print(e.strerror)
+def ran(*args):
+    return subprocess.run(args, stdout=subprocess.PIPE).returncode
+def starts(*args):
+    c = subprocess.Popen([*args, '-w'], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE)
+    c.stdout.readline(); return c
+def opens(name, flags):
+    os.close(os.open(name, flags))
+$1"
+}
+busy 'f = os.open("exec_probe", os.O_RDWR)
+call(ran, "./exec_probe"); call(ran, "./link"); call(ran, "./plain")
+os.close(f); call(ran, "./exec_probe"); f = open("plain", "a")
+call(ran, "./plain"); f.close(); call(ran, "./plain")'
+busy 'f = os.open("probe_musl", os.O_RDWR); m = mmap.mmap(f, 0); os.close(f)
+call(ran, "./probe_musl"); m.close(); call(ran, "./probe_musl")
+if not os.fork():
+    m = mmap.mmap(os.open("probe_static", os.O_RDWR), 0); m[-1] = m[-1]
+    os._exit(0)
+os.wait(); call(ran, "./probe_static")'
+busy 'c = starts("./link"); d = starts("./exec_probe")
+for n in "exec_probe", "link", "plain", "probe_static":
+    for f in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY, os.O_RDONLY | os.O_TRUNC,
+              os.O_RDWR | os.O_CREAT, os.O_CREAT | os.O_EXCL | os.O_WRONLY,
+              os.O_WRONLY | os.O_NOFOLLOW):
+        if n != "probe_static" or not f & os.O_TRUNC: call(opens, n, f)
+call(os.truncate, "link", 3); call(os.truncate, "nonexistent", 3)
+os.link("exec_probe", "hard"); call(opens, "hard", os.O_RDWR)
+os.chmod("exec_probe", 0o700)
+c.communicate(); call(opens, "exec_probe", os.O_RDWR)
+os.rename("exec_probe", "moved"); call(opens, "moved", os.O_RDWR)
+d.communicate(); call(opens, "moved", os.O_RDWR)
+call(os.truncate, "moved", 3); call(ran, "./moved")'
+busy 'c = starts("./plain"); call(opens, "plain", os.O_RDWR)
+call(opens, "exec_probe", os.O_RDWR); c.kill(); c.wait()
+call(opens, "exec_probe", os.O_RDWR)
+c = starts("./argument"); call(opens, "argument", os.O_RDWR); c.communicate()'
+MODES=(--all)
+busy 'c = starts("./exec_probe")
+os.setegid(1000); os.seteuid(1000); call(opens, "exec_probe", os.O_RDWR)
+os.seteuid(0); call(opens, "exec_probe", os.O_RDWR); c.communicate()'
+MODES=('' --all)
+
+# A server whose kernel cannot say it of execve: a lease can.
+ENV_SERVE=(X= "$T/bin/forbid" execveat --)
+serve forbidden
+ENV_SERVE=(X=)
+busy 'f = os.open("exec_probe", os.O_RDWR); call(ran, "./exec_probe")
+os.close(f); call(ran, "./exec_probe")
+f = open("plain", "a"); call(ran, "./plain")'
+reading ./exec_probe -e ./noexec
+serve main2
 
 # ---- programs made there ----
 same bash -c 'echo "int main(void) { return 7; }" >x.c && gcc -o x x.c
@@ -184,5 +244,5 @@ check 'is said' yes "$(grep -q 'cannot be kept here: No space' \
 	"$T/note/full" && echo yes)"
 umount "$T/full"
 exec 7<&-
-ran newfstatat faccessat2 openat fstatfs pread64
+ran newfstatat rsc_may_exec rsc_running openat fstatfs pread64
 finish

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int fd;
 
-	if (argc == 2 && !strcmp(argv[1], "-w")) {
+	if (argc > 1 && !strcmp(argv[argc - 1], "-w")) {
 		puts("waits");
 		fflush(stdout);
 		return read(0, mark, 1) < 0;

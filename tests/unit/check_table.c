@@ -402,6 +402,7 @@ static const char *const harmless[] = {
 	"rsc_drop",
 	"rsc_hold",
 	"rsc_recall",
+	"rsc_running",
 	"rsc_seek",
 	"sendmmsg",
 	/* on a cache or a lock */
@@ -422,6 +423,7 @@ static const char *const harmless[] = {
 	/* none: the result is the answer */
 	"faccessat",
 	"faccessat2",
+	"rsc_may_exec",
 	"getpgid",
 	"getsid",
 	"getpriority",
