@@ -370,7 +370,9 @@ static int push(struct channel *ch, const char *url, char *line,
 	err = send_file(ch, fd, size);
 	close(fd);
 	/* Why it took no more comes all the same. */
-	return err == -EPIPE || !err ? answer(ch, line) : err;
+	if (err == -EPIPE || err == -ECONNRESET)
+		err = 0;
+	return err ? err : answer(ch, line);
 }
 
 static int greet(struct channel *ch, const char *url,

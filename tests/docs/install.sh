@@ -10,8 +10,9 @@ DESTDIR=$T cmake --install "$BUILD" --prefix /usr >"$T.log" 2>&1 || {
 	exit 1
 }
 rm -f "$T.log"
-diff - <(cd "$T" && find . -type f | sort) <<'LIST' || exit 1
+diff - <(cd "$T" && find . -type f | sort) <<LIST || exit 1
 ./usr/bin/rsc
+./usr/lib/rsc/rsc-portable-$(uname -m)
 ./usr/share/bash-completion/completions/rsc
 ./usr/share/fish/vendor_completions.d/rsc.fish
 ./usr/share/man/man1/rsc.1
