@@ -40,8 +40,24 @@ void account(struct run *run, struct tracee *t, int64_t ret)
 		s->bytes += (uint64_t)ret;
 }
 
+/* The call is a part of the program's: its result goes to who made it. */
+static bool is_part(struct run *run, struct tracee *t, int64_t ret)
+{
+	then_fn then = t->if_done;
+
+	if (!then)
+		return false;
+	t->if_done = NULL;
+	t->result = ret;
+	keeper_end(run, t);
+	then(run, t);
+	return true;
+}
+
 void finish_skip(struct run *run, struct tracee *t, int64_t ret)
 {
+	if (is_part(run, t, ret))
+		return;
 	account(run, t, ret);
 	t->state = T_RUNNING;
 	t->then = NULL;

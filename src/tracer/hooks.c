@@ -34,6 +34,7 @@ static const struct {
 	{ "getgroups", hook_groups },
 	{ "getsockopt", hook_option },
 	{ "getdents64", hook_getdents },
+	{ "io_submit", hook_io_submit },
 	{ "ioctl", hook_ioctl },
 	{ "mmap", hook_mmap },
 	{ "poll", hook_poll },

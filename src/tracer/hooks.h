@@ -31,6 +31,7 @@ void hook_groups(struct run *run, struct tracee *t);
 void hook_prctl(struct run *run, struct tracee *t);
 void hook_getdents(struct run *run, struct tracee *t);
 void hook_getcwd(struct run *run, struct tracee *t);
+void hook_io_submit(struct run *run, struct tracee *t);
 void hook_ioctl(struct run *run, struct tracee *t);
 void hook_mmap(struct run *run, struct tracee *t);
 void hook_poll(struct run *run, struct tracee *t);

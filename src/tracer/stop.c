@@ -193,6 +193,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 	t->if_ours = NULL;
 	t->if_remote = NULL;
 	t->if_allowed = NULL;
+	t->if_done = NULL;
 	t->renamed = NULL;
 	t->shared = false;
 	clock_gettime(CLOCK_MONOTONIC, &t->start);

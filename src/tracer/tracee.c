@@ -131,6 +131,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	maps_unref(t->maps, keeper_release, run);
 	exec_drop(t);
 	scratch_drop(t);
+	aio_drop(t);
 	deadline_drop(run, t, false);
 	own_filter_unref(t->own_filter);
 	files_unref(t->files);

@@ -111,6 +111,8 @@ struct tracee {
 	then_fn if_remote;  /* at the reply, instead of the usual end */
 	char **renamed;	    /* in the arena: names here of its paths */
 	then_fn if_allowed; /* after the strict rules, instead of the wire */
+	then_fn if_done;    /* with the result, instead of the program */
+	struct aio *aio;    /* owned: its io_submit under way, or NULL */
 	struct own_filter *own_filter; /* a reference, or NULL */
 	struct swap *swap;	       /* in the arena: swap.c's, or NULL */
 	struct rights *rights;	       /* in the arena: rights.c's, or NULL */
@@ -474,6 +476,9 @@ hook_fn hook_of(const struct call *call);
  * time again.
  */
 void deadline_drop(struct run *run, struct tracee *t, bool put_back);
+
+/* hook_aio.c: t's io_submit is not made, or at its end. */
+void aio_drop(struct tracee *t);
 
 /* ---- tracee.c ---- */
 
