@@ -21,7 +21,7 @@ struct remote *remote_new(uint32_t object, const char *path)
 
 	if (!remote)
 		return NULL;
-	if (path) {
+	if (path && *path) {
 		remote->path = strdup(path);
 		if (!remote->path) {
 			free(remote);

@@ -5,7 +5,6 @@
 
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
-#include "tracer/memory.h"
 
 static void cwd_done(struct run *run, struct tracee *t)
 {
@@ -95,7 +94,7 @@ void hook_fchdir(struct run *run, struct tracee *t)
 		let_go_then(run, t, cwd_local);
 		return;
 	}
-	strcpy(t->path, e->remote->path ? e->remote->path : "/");
+	strcpy(t->path, e->remote->path ? e->remote->path : "");
 	err = fetch(t);
 	if (err) {
 		finish_skip(run, t, err);

@@ -107,11 +107,12 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 {
 	bool at = i > 0 && t->call->arg[i - 1].kind == ARG_DIRFD;
 	char proc[PATH_MAX];
+	bool relative = v->data[0] != '/';
 	const char *base = "/";
 	struct entry *e;
 	int32_t dirfd;
 
-	if (v->data[0] != '/') {
+	if (relative) {
 		dirfd = at ? (int32_t)t->arg[i - 1] : -100;
 		e = files_get(t->files, dirfd);
 		if (dirfd == -100) {
@@ -128,8 +129,14 @@ enum side path_side(struct run *run, struct tracee *t, unsigned int i,
 			return SIDE_LOCAL;
 		}
 	}
-	*err = routes_normalise(base, (char *)v->data, name);
-	if (*err)
+	*err = *base ? routes_normalise(base, (char *)v->data, name) :
+		       -ENAMETOOLONG;
+	/* A directory may lie deeper than a name can be long. */
+	if (*err == -ENAMETOOLONG && relative && !run->routes.strict) {
+		*err = 0;
+		*name = 0;
+	}
+	if (*err || !*name)
 		return SIDE_REMOTE;
 	if (is_script(t, (char *)v->data, name)) {
 		strcpy(name, t->program->script);
