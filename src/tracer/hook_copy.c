@@ -5,23 +5,28 @@
  * does it. From a remote file to a local descriptor the bytes are put into the
  * file's placeholder and the program's own call then runs on it, so blocking,
  * signals and the local kernel's rules stay as they are. From a local
- * descriptor to a remote one the tracer reads what is there and forwards it as
- * a write; a pipe's bytes are taken out when they are written, and the program
- * itself waits for an empty one. One step moves at most STEP bytes; calls of this family may do less
- * than they were asked to.
+ * descriptor to a remote one the tracer looks at what is there, forwards it as
+ * a write, and takes away what was written. From a remote pipe or socket to a
+ * local pipe it forwards a read of what the pipe has room for. Where there is
+ * nothing, or no room, the program waits for it in a ppoll of this kernel and
+ * makes its call again. One step moves at most STEP bytes; calls of this family
+ * may do less than they were asked to.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "tracer/hooks.h"
 #include "tracer/memory.h"
+#include "tracer/scratch.h"
 
 #define STEP (1u << 20)
 
@@ -32,10 +37,11 @@ struct form {
 	int out;
 	int out_off;
 	int count;
+	int flags;
 };
 
-static const struct form form_sendfile = { 1, 2, 0, -1, 3 };
-static const struct form form_splice = { 0, 1, 2, 3, 4 };
+static const struct form form_sendfile = { 1, 2, 0, -1, 3, -1 };
+static const struct form form_splice = { 0, 1, 2, 3, 4, 5 };
 
 static const struct form *form_of(const struct tracee *t)
 {
@@ -53,11 +59,6 @@ static uint64_t step(const struct tracee *t)
 	uint64_t count = t->arg[form_of(t)->count];
 
 	return count < STEP ? count : STEP;
-}
-
-static bool entry_is_pipe(const struct entry *e)
-{
-	return (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_PIPE;
 }
 
 static void request(struct tracee *t, const char *name, int handle)
@@ -181,24 +182,199 @@ static void pull_turn(struct run *run, struct tracee *t)
 	keeper_flush(run, t, 0, UINT64_MAX, false, pull_start);
 }
 
-static void pull(struct run *run, struct tracee *t, struct entry *e)
-{
-	struct image *img = e->remote->image;
+/* ---- the wait of a call that would block here ---- */
 
-	if (!img) {
+#define ERESTARTSYS 512
+
+static void waited(struct run *run, struct tracee *t)
+{
+	int64_t ret = t->regs.ret;
+
+	scratch_end(t);
+	if (ret > 0) {
+		t->regs = t->scratch.regs;
+		arch_wait_again(t->pid, &t->regs);
+		let_go(run, t);
+		return;
+	}
+	/* A signal: its handler decides whether the call is made again. */
+	arch_put_nr(t->pid, t->scratch.regs.nr);
+	finish_exit(run, t, -ERESTARTSYS);
+}
+
+static void wait_here(struct run *run, struct tracee *t)
+{
+	uint64_t arg[CALL_ARGS] = { scratch_addr(t), 1 };
+	int err;
+
+	err = memory_write(t->pid, arg[0], &t->wait_for, sizeof(t->wait_for));
+	if (err) {
+		scratch_drop(t);
+		finish_skip(run, t, err);
+		return;
+	}
+	scratch_call(run, t, call_nr(call_by_name("ppoll")), arg, waited);
+}
+
+static bool is_remote_pipe(const struct entry *e)
+{
+	return (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) == OBJECT_PIPE;
+}
+
+static bool may_not_wait(const struct tracee *t)
+{
+	int flags = form_of(t)->flags;
+
+	return flags >= 0 && t->arg[flags] & SPLICE_F_NONBLOCK;
+}
+
+/* Until the program's descriptor fd is ready; then it calls once more. */
+static void wait_for(struct run *run, struct tracee *t, int fd, short events)
+{
+	drop_copy(t);
+	if (may_not_wait(t) || files_flags(t->pid, fd) & O_NONBLOCK) {
+		finish_skip(run, t, -EAGAIN);
+		return;
+	}
+	t->wait_for = (struct pollfd){ .fd = fd, .events = events };
+	scratch_get(run, t, sizeof(t->wait_for), wait_here, NULL);
+}
+
+/* ---- from a remote pipe or socket to a pipe ---- */
+
+static void drained(struct run *run, struct tracee *t)
+{
+	struct value *v = &t->req.val[1];
+	int64_t ret = t->req.ret;
+	ssize_t n;
+
+	if (ret > 0) {
+		n = write(t->fill_fd, v->data, (size_t)ret);
+		if (n < ret)
+			log_err("%s: %lld bytes found no room in a pipe that "
+				"others write to as well",
+				t->call->name,
+				(long long)(ret - (n < 0 ? 0 : n)));
+		ret = n < 0 ? -errno : n;
+	}
+	raise_for(t, ret);
+	fail(run, t, ret);
+}
+
+/* Bytes that a pipe takes without blocking, or -EPIPE. */
+static int64_t room_of(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	int used;
+
+	poll(&ready, 1, 0);
+	if (ready.revents & POLLERR)
+		return -EPIPE;
+	if (!(ready.revents & POLLOUT))
+		return 0;
+	if (ioctl(fd, FIONREAD, &used) || used)
+		return PIPE_BUF;
+	return fcntl(fd, F_GETPIPE_SZ);
+}
+
+/* A description of its own of the tracee's pipe, so that nothing blocks. */
+static int pipe_end(const struct tracee *t, int fd)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", t->pid, fd);
+	return open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static void drain_from(struct run *run, struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[form_of(t)->in]);
+
+	if (!e) {
+		fail(run, t, -EBADF);
+		return;
+	}
+	request(t, "read", e->handle);
+	t->req.val[1].num = 1;
+	t->req.val[1].len = (size_t)t->fill_at;
+	t->req.val[2].num = t->fill_at;
+	ask(run, t, drained);
+}
+
+/* The pipe's reader must not wait: is there anything? */
+static void drain_some(struct run *run, struct tracee *t)
+{
+	int there = 0;
+
+	if (t->req.ret >= 0 && t->req.val[2].len == sizeof(there))
+		memcpy(&there, t->req.val[2].data, sizeof(there));
+	if (there)
+		drain_from(run, t);
+	else
+		fail(run, t, t->req.ret < 0 ? t->req.ret : -EAGAIN);
+}
+
+static void drain(struct run *run, struct tracee *t, struct entry *e)
+{
+	const struct form *f = form_of(t);
+	int out = (int)t->arg[f->out];
+	int64_t room;
+
+	if (!files_is_pipe(t->pid, out)) {
 		log_info("%s from a remote pipe or socket to this side: EINVAL",
 			 t->call->name);
 		finish_skip(run, t, -EINVAL);
 		return;
 	}
+	if (off_address(t, f->in_off) || off_address(t, f->out_off)) {
+		finish_skip(run, t, -ESPIPE);
+		return;
+	}
+	t->fill_fd = pipe_end(t, out);
+	room = t->fill_fd < 0 ? -errno : room_of(t->fill_fd);
+	if (!room) {
+		wait_for(run, t, out, POLLOUT);
+		return;
+	}
+	if (room < 0) {
+		room = room == -ENXIO ? -EPIPE : room;
+		raise_for(t, room);
+		fail(run, t, room);
+		return;
+	}
+	if (step(t) < (uint64_t)room)
+		room = (int64_t)step(t);
+	t->fill_at = (uint64_t)room;
+	if (!is_remote_pipe(e) || !may_not_wait(t)) {
+		drain_from(run, t);
+		return;
+	}
+	request(t, "FIONREAD", e->handle);
+	t->req.val[1].num = FIONREAD;
+	t->req.val[2].num = 1;
+	t->req.val[2].len = sizeof(int);
+	ask(run, t, drain_some);
+}
+
+static void pull(struct run *run, struct tracee *t, struct entry *e)
+{
+	struct image *img = e->remote->image;
+
+	if (!img)
+		drain(run, t, e);
 	/* What a mapping has changed comes first. */
-	if (img->base >= 0)
+	else if (img->base >= 0)
 		keeper_turn(run, t, img, pull_turn);
 	else
 		pull_start(run, t);
 }
 
 /* ---- to a remote descriptor ---- */
+
+static bool is_stream(int fd)
+{
+	return lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE;
+}
 
 static int add_to(struct tracee *t, uint64_t address, int64_t n)
 {
@@ -212,21 +388,19 @@ static int add_to(struct tracee *t, uint64_t address, int64_t n)
 	return memory_write(t->pid, address, &off, sizeof(off));
 }
 
-static bool is_pipe(int fd)
+/* Takes what was written out of the pipe or socket where it was looked at. */
+static void discard(struct tracee *t, size_t n)
 {
-	struct stat st;
+	struct pollfd ready = { .fd = t->fill_fd, .events = POLLIN };
+	uint8_t *drop = arena_alloc(&t->arena, n);
 
-	return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
-}
+	while (drop && n && poll(&ready, 1, 0) > 0) {
+		ssize_t got = read(t->fill_fd, drop, n);
 
-/* Takes n bytes out of a pipe, which take() has left in it. */
-static void discard(struct tracee *t, int64_t n)
-{
-	uint8_t *room = arena_alloc(&t->arena, (size_t)n);
-
-	if (room && read(t->fill_fd, room, (size_t)n) != n)
-		log_warn("somebody else read from the pipe that pid %d splices from",
-			 t->pid);
+		if (got <= 0)
+			break;
+		n -= (size_t)got;
+	}
 }
 
 static void pushed(struct run *run, struct tracee *t)
@@ -237,36 +411,44 @@ static void pushed(struct run *run, struct tracee *t)
 
 	if (ret > 0 && off_address(t, f->out_off))
 		err = add_to(t, off_address(t, f->out_off), ret);
-	if (ret > 0 && is_pipe(t->fill_fd))
-		discard(t, ret);
-	else if (ret > 0 && off_address(t, f->in_off))
-		err = err ? err : add_to(t, off_address(t, f->in_off), ret);
+	if (ret > 0 && !err && off_address(t, f->in_off))
+		err = add_to(t, off_address(t, f->in_off), ret);
+	else if (ret > 0 && is_stream(t->fill_fd))
+		discard(t, (size_t)ret);
 	else if (ret > 0)
 		lseek(t->fill_fd, ret, SEEK_CUR);
 	raise_for(t, ret);
 	fail(run, t, err ? err : ret);
 }
 
-/*
- * What a pipe holds, which stays in it until it is known how much of it is
- * written: a signal may end the write. Bytes, or -errno.
- */
-static ssize_t peek(struct tracee *t, uint8_t *data)
+/* What is in a pipe, which keeps it; bytes, or -1 and errno. */
+static ssize_t peek_pipe(int fd, uint8_t *data, size_t size)
 {
-	ssize_t n;
-	int fds[2];
+	ssize_t n = -1;
+	int end[2];
 
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	n = tee(t->fill_fd, fds[1], step(t), SPLICE_F_NONBLOCK);
-	n = n > 0 ? read(fds[0], data, (size_t)n) : n < 0 ? -errno : n;
-	close(fds[0]);
-	close(fds[1]);
+	if (pipe2(end, O_CLOEXEC))
+		return -1;
+	n = tee(fd, end[1], size, SPLICE_F_NONBLOCK);
+	if (n > 0)
+		n = read(end[0], data, (size_t)n);
+	close(end[0]);
+	close(end[1]);
+	return n;
+}
+
+/* The same of a pipe or socket. */
+static ssize_t peek(int fd, uint8_t *data, size_t size)
+{
+	ssize_t n = recv(fd, data, size, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && errno == ENOTSOCK)
+		n = peek_pipe(fd, data, size);
 	return n;
 }
 
 /* What is there to move, into v; bytes, or -errno. */
-static ssize_t take(struct tracee *t, struct value *v)
+static ssize_t take(struct tracee *t, const struct entry *e, struct value *v)
 {
 	const struct form *f = form_of(t);
 	uint64_t address = off_address(t, f->in_off);
@@ -276,60 +458,22 @@ static ssize_t take(struct tracee *t, struct value *v)
 	v->data = arena_alloc(&t->arena, STEP);
 	if (!v->data)
 		return -ENOMEM;
-	if (f == &form_splice && is_pipe(t->fill_fd)) {
-		n = address ? -ESPIPE : peek(t, v->data);
+	if (address && memory_read(t->pid, address, &off, sizeof(off)))
+		return -EFAULT;
+	if (is_stream(t->fill_fd)) {
+		if (address)
+			return -ESPIPE;
+		if (f == &form_sendfile && !is_remote_pipe(e))
+			return -EINVAL;
+		n = peek(t->fill_fd, v->data, step(t));
 	} else {
-		if (address && memory_read(t->pid, address, &off, sizeof(off)))
-			return -EFAULT;
 		if (off < 0)
 			off = lseek(t->fill_fd, 0, SEEK_CUR);
-		n = off < 0 ? -1 : pread(t->fill_fd, v->data, step(t), off);
-		/* sendfile(2): not of what has no offset */
-		if (n < 0)
-			n = errno == ESPIPE ? -EINVAL : -errno;
+		n = pread(t->fill_fd, v->data, step(t), off);
 	}
 	if (n > 0)
 		v->len = (size_t)n;
-	return n;
-}
-
-static void waited(struct run *run, struct tracee *t)
-{
-	scratch_end(t);
-	if (t->regs.ret > 0) {
-		arch_wait_again(t->pid, &t->regs);
-		let_go(run, t);
-	} else if (t->regs.ret > -4096) {
-		finish_exit(run, t, t->regs.ret);
-	} else {
-		arch_wait_interrupted(t->pid, &t->regs);
-		let_go(run, t);
-	}
-}
-
-/* The program waits for its pipe where signals reach it. */
-static void wait_for_pipe(struct run *run, struct tracee *t)
-{
-	struct pollfd p = { .fd = (int)t->arg[form_splice.in],
-			    .events = POLLIN };
-	uint64_t arg[CALL_ARGS] = { scratch_addr(t), 1, 0, 0, 0, 0 };
-	int err = memory_write(t->pid, arg[0], &p, sizeof(p));
-
-	if (err) {
-		scratch_drop(t);
-		finish_skip(run, t, err);
-		return;
-	}
-	scratch_call(run, t, call_nr(call_by_name("ppoll")), arg, waited);
-}
-
-/* splice(2) of a pipe that holds nothing yet. */
-static bool waits(const struct tracee *t)
-{
-	return form_of(t) == &form_splice && is_pipe(t->fill_fd) &&
-	       !(t->arg[5] & SPLICE_F_NONBLOCK) &&
-	       !(files_flags(t->pid, (int32_t)t->arg[form_splice.in]) &
-		 O_NONBLOCK);
+	return n < 0 ? -errno : n;
 }
 
 /* A pipe there that has no room, and a call that does not wait for it. */
@@ -338,8 +482,7 @@ static bool is_full(const struct tracee *t, const struct entry *e)
 	struct pollfd p = { .events = POLLOUT };
 	bool full;
 
-	if (form_of(t) != &form_splice || !(t->arg[5] & SPLICE_F_NONBLOCK) ||
-	    !entry_is_pipe(e))
+	if (!may_not_wait(t) || !is_remote_pipe(e))
 		return false;
 	p.fd = tracee_fd(t, (int32_t)t->arg[form_splice.out]);
 	full = p.fd >= 0 && !poll(&p, 1, 0);
@@ -365,10 +508,9 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 		fail(run, t, -EFAULT);
 		return;
 	}
-	n = is_full(t, e) ? -EAGAIN : take(t, &t->req.val[1]);
-	if (n == -EAGAIN && waits(t)) {
-		drop_copy(t);
-		scratch_get(run, t, sizeof(struct pollfd), wait_for_pipe, NULL);
+	n = is_full(t, e) ? -EAGAIN : take(t, e, &t->req.val[1]);
+	if (n == -EAGAIN) {
+		wait_for(run, t, (int)t->arg[f->in], POLLIN);
 		return;
 	}
 	if (n <= 0) {
@@ -386,7 +528,7 @@ static void push(struct run *run, struct tracee *t, struct entry *e)
 /* splice(2): one of the two has to be a pipe. */
 static bool has_pipe(const struct tracee *t, const struct entry *e)
 {
-	if (entry_is_pipe(e))
+	if (is_remote_pipe(e))
 		return true;
 	return files_is_pipe(t->pid, (int32_t)t->arg[form_splice.in]) ||
 	       files_is_pipe(t->pid, (int32_t)t->arg[form_splice.out]);
@@ -429,7 +571,7 @@ void hook_vmsplice(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	if (!entry_is_pipe(e)) {
+	if (!is_remote_pipe(e)) {
 		finish_skip(run, t, -EBADF);
 		return;
 	}

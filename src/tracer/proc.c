@@ -244,8 +244,7 @@ static enum proc_side there(struct tracee *t, const char *base,
 static enum proc_side below_cwd(struct tracee *t, const struct part *p,
 				char *name, bool follow)
 {
-	if (!p->who || !p->who->fs || !p->who->fs->remote ||
-	    !*p->who->fs->cwd)
+	if (!p->who || !p->who->fs || !p->who->fs->remote || !*p->who->fs->cwd)
 		return ours(t, p, NULL);
 	if (!follow)
 		return ours(t, p, p->who->fs->cwd);

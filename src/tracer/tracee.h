@@ -16,6 +16,7 @@
 #define RSC_TRACEE_H
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -65,7 +66,7 @@ struct fs {
 	unsigned int refs;
 	bool remote;	    /* the working directory is the server's */
 	bool ours;	    /* it is below /proc of the tree, and remote */
-	char cwd[PATH_MAX]; /* its name, when remote */
+	char cwd[PATH_MAX]; /* its name, when remote; "": too long */
 };
 
 typedef void (*then_fn)(struct run *run, struct tracee *t);
@@ -137,8 +138,9 @@ struct tracee {
 	bool shared; /* it has looked at the images it concerns */
 	int fill_fd; /* placeholder being filled, or -1 */
 	uint64_t fill_at;
-	int placeholder;       /* owned: what is to be placed, or -1 */
-	struct remote *remote; /* a reference: what it stands for, or NULL */
+	struct pollfd wait_for; /* of a copy that would block here */
+	int placeholder;	/* owned: what is to be placed, or -1 */
+	struct remote *remote;	/* a reference: what it stands for, or NULL */
 	struct kept kept[SIGNALS_KEPT];
 	unsigned int nkept;
 	char *fd_name[CALL_ARGS];  /* owned: -y */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Copies between descriptors of both sides move what they move on one machine.
 . "$(dirname "$0")/lib.sh"
-cp copy.py "$T/bin/"
+cp copy.py splice.py "$T/bin/"
 mkdir "$T/mix"
 worlds
 serve main
@@ -12,4 +12,9 @@ same /usr/bin/python3 "$T/bin/copy.py" "$TREE/a" "$TREE/b"
 ran sendfile splice copy_file_range
 EXTRA=(--local "$T/mix/**")
 same /usr/bin/python3 "$T/bin/copy.py" "$TREE/a" "$T/mix/b"
+
+# Sockets of --all are the server's, pipes are here.
+EXTRA=()
+MODES=(--all)
+same /usr/bin/python3 "$T/bin/splice.py" "$TREE/fifo"
 finish
