@@ -1,11 +1,9 @@
-/* Credentials that the table cannot describe: groups, capabilities, prctl. */
+/* Credentials that the table cannot describe: groups, capabilities. */
 #include <errno.h>
 #include <linux/capability.h>
-#include <sys/prctl.h>
 
 #include "call/types.h"
 #include "tracer/hooks.h"
-#include "tracer/own_filter.h"
 #include "tracer/memory.h"
 
 #define GROUP_SIZE 4
@@ -122,22 +120,6 @@ void hook_caps(struct run *run, struct tracee *t)
 	t->req.val[1].len = sizeof(*sets);
 	t->at = get ? size : 0;
 	ask(run, t, get ? capget_answered : capset_answered);
-}
-
-void hook_prctl(struct run *run, struct tracee *t)
-{
-	const struct call *row = call_by_request(t->call, (uint32_t)t->arg[0]);
-
-	if (t->arg[0] == PR_SET_SECCOMP) {
-		hook_seccomp(run, t);
-		return;
-	}
-	if (!row || !run->selected[t->call->id]) {
-		let_go(run, t);
-		return;
-	}
-	t->call = row;
-	forward(run, t);
 }
 
 void tell_exec(struct run *run, struct tracee *t)

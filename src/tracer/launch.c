@@ -261,6 +261,7 @@ int launch(struct run *run, char **argv)
 	t->tgid = pid;
 	t->started = true;
 	t->launching = true;
+	t->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	run->child = pid;
 	if (write(go[1], "", 1) != 1)
 		return failed("write");

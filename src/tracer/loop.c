@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/status.h"
 #include "call/wire.h"
 #include "tracer/abi.h"
 #include "tracer/hooks.h"
@@ -19,24 +20,6 @@
 #include "tracer/own_filter.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
-
-static pid_t thread_group(pid_t pid)
-{
-	char name[64];
-	char line[256];
-	pid_t tgid = pid;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", pid);
-	f = fopen(name, "re");
-	if (!f)
-		return pid;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %d", &tgid) == 1)
-			break;
-	fclose(f);
-	return tgid;
-}
 
 /* The flags of the clone, clone3, fork or vfork that t is in. */
 static uint64_t clone_flags(struct tracee *t)
@@ -97,6 +80,7 @@ static void on_clone(struct run *run, struct tracee *parent)
 	t->tgid = flags & CLONE_THREAD ? parent->tgid : (pid_t)pid;
 	t->launching = parent->launching;
 	t->own_filter = own_filter_ref(parent->own_filter);
+	t->no_new_privs = parent->no_new_privs;
 	t->program = flags & CLONE_VM ? program_ref(parent->program) :
 					program_copy(parent->program);
 	if (flags & CLONE_FILES) {
@@ -269,7 +253,9 @@ static void on_first_stop(struct run *run, pid_t pid)
 		}
 		t->state = T_HELD;
 		t->started = true;
-		t->tgid = thread_group(pid);
+		t->tgid = (pid_t)status_number(pid, "Tgid");
+		if (!t->tgid)
+			t->tgid = pid;
 		return;
 	}
 	t->started = true;

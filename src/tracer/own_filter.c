@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
-#include "base/log.h"
+#include "base/status.h"
 #include "tracer/memory.h"
 #include "tracer/tracee.h"
 
@@ -168,14 +172,15 @@ bool own_filter_allows(const struct own_filter *filter, long nr,
 
 /* ---- copying ---- */
 
-/* SECCOMP_MODE_STRICT: four calls, none of which is put in. */
-static struct own_filter *strict(void)
+/* A copy that lets nothing pass: none of what strict mode has is put in. */
+static struct own_filter *nothing(bool is_strict)
 {
 	struct own_filter *filter =
 		calloc(1, sizeof(*filter) + sizeof(filter->code[0]));
 
 	if (filter) {
 		filter->len = 1;
+		filter->strict = is_strict;
 		filter->code[0] =
 			(struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 						     SECCOMP_RET_KILL_PROCESS);
@@ -219,18 +224,13 @@ static void synchronise(struct run *run, const struct tracee *t)
 			continue;
 		own_filter_unref(o->own_filter);
 		o->own_filter = own_filter_ref(t->own_filter);
+		o->no_new_privs |= t->no_new_privs;
 	}
 }
 
 static bool is_prctl(const struct tracee *t)
 {
 	return !strcmp(t->call->name, "prctl");
-}
-
-static bool is_strict(const struct tracee *t)
-{
-	return is_prctl(t) ? t->arg[1] == SECCOMP_MODE_STRICT :
-			     t->arg[0] == SECCOMP_SET_MODE_STRICT;
 }
 
 static void installed(struct run *run, struct tracee *t)
@@ -241,9 +241,9 @@ static void installed(struct run *run, struct tracee *t)
 	/* A thread that cannot be synchronised is named by its number. */
 	if (t->regs.ret == 0 ||
 	    (t->regs.ret > 0 && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)) {
-		filter = is_strict(t) ? strict() : copy(t, t->arg[2]);
+		filter = copy(t, t->arg[2]);
 		if (!filter)
-			filter = strict();
+			filter = nothing(false);
 		if (filter)
 			install(t, filter);
 		if (flags & SECCOMP_FILTER_FLAG_TSYNC)
@@ -252,11 +252,96 @@ static void installed(struct run *run, struct tracee *t)
 	finish_exit(run, t, t->regs.ret);
 }
 
+/* ---- strict mode, which this kernel has for threads without a filter ---- */
+
+#define NR_OFFSET offsetof(struct seccomp_data, nr)
+#define HAS(call)                                                              \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),                       \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* seccomp(2): what is none of these stops, and own_filter_kills() sees it. */
+static const struct sock_filter strict_code[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NR_OFFSET),
+	HAS(SYS_read),
+	HAS(SYS_write),
+	HAS(SYS_exit),
+	HAS(SYS_rt_sigreturn),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+};
+
+static const long strict_calls[] = { SYS_read, SYS_write, SYS_exit,
+				     SYS_rt_sigreturn };
+
+bool own_filter_kills(struct tracee *t)
+{
+	if (!t->own_filter || !t->own_filter->strict)
+		return false;
+	for (size_t i = 0; i < sizeof(strict_calls) / sizeof(long); i++)
+		if (strict_calls[i] == t->regs.nr)
+			return false;
+	kill(t->pid, SIGKILL);
+	return true;
+}
+
+static void made_strict(struct run *run, struct tracee *t)
+{
+	struct own_filter *filter;
+
+	scratch_end(t);
+	filter = t->regs.ret ? NULL : nothing(true);
+	if (filter)
+		install(t, filter);
+	finish_exit(run, t, t->regs.ret);
+}
+
+static void put_strict(struct run *run, struct tracee *t)
+{
+	uint64_t addr = scratch_addr(t);
+	uint64_t arg[CALL_ARGS] = { SECCOMP_SET_MODE_FILTER, 0, addr };
+	struct sock_fprog prog = {
+		sizeof(strict_code) / sizeof(*strict_code),
+		(void *)(uintptr_t)(addr + sizeof(prog)),
+	};
+
+	if (memory_write(t->pid, addr, &prog, sizeof(prog)) ||
+	    memory_write(t->pid, addr + sizeof(prog), strict_code,
+			 sizeof(strict_code))) {
+		scratch_drop(t);
+		finish_skip(run, t, -EFAULT);
+		return;
+	}
+	scratch_call(run, t, SYS_seccomp, arg, made_strict);
+}
+
+static void set_strict(struct run *run, struct tracee *t)
+{
+	if (t->own_filter)
+		finish_skip(run, t, -EINVAL);
+	else
+		scratch_get(run, t,
+			    sizeof(struct sock_fprog) + sizeof(strict_code),
+			    put_strict, NULL);
+}
+
+/* prctl(2), seccomp(2): who gets no new privileges may, and who has them. */
+static bool may_filter(const struct tracee *t)
+{
+	return t->no_new_privs || status_capable(t->pid, CAP_SYS_ADMIN);
+}
+
 void hook_seccomp(struct run *run, struct tracee *t)
 {
-	if (!is_prctl(t) && t->arg[0] != SECCOMP_SET_MODE_STRICT &&
-	    t->arg[0] != SECCOMP_SET_MODE_FILTER)
+	uint64_t mode = t->arg[is_prctl(t) ? 1 : 0];
+
+	if (is_prctl(t) ?
+		    mode == SECCOMP_MODE_STRICT :
+		    mode == SECCOMP_SET_MODE_STRICT && !t->arg[1] && !t->arg[2])
+		set_strict(run, t);
+	else if (mode !=
+		 (is_prctl(t) ? SECCOMP_MODE_FILTER : SECCOMP_SET_MODE_FILTER))
 		let_go(run, t);
+	else if (!may_filter(t))
+		finish_skip(run, t, -EACCES);
 	else
 		let_go_then(run, t, installed);
 }

@@ -17,6 +17,7 @@ struct own_filter {
 	unsigned int refs;
 	struct own_filter *older; /* a reference, or NULL */
 	unsigned int len;
+	bool strict; /* stands for SECCOMP_MODE_STRICT */
 	struct sock_filter code[];
 };
 
@@ -25,6 +26,12 @@ void own_filter_unref(struct own_filter *filter);
 /* True when all of them let call nr pass with these registers. */
 bool own_filter_allows(const struct own_filter *filter, long nr,
 		       const struct regs *regs);
+
+/*
+ * True when t is in strict mode and its call is none that it has: t is being
+ * killed.
+ */
+bool own_filter_kills(struct tracee *t);
 
 /* prctl(PR_SET_SECCOMP, ...) and seccomp(2): what is installed is copied. */
 void hook_seccomp(struct run *run, struct tracee *t);

@@ -21,6 +21,7 @@
 #include <sys/ptrace.h>
 
 #include "base/log.h"
+#include "base/status.h"
 #include "tracer/own_filter.h"
 #include "tracer/rights.h"
 
@@ -94,20 +95,7 @@ int park_slow(struct run *run)
 
 static bool is_caught(pid_t pid, int sig)
 {
-	uint64_t caught = 0;
-	char name[64];
-	char line[256];
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", pid);
-	f = fopen(name, "re");
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "SigCgt: %" SCNx64, &caught) == 1)
-			break;
-	fclose(f);
-	return caught >> (sig - 1) & 1;
+	return status_mask(pid, "SigCgt") >> (sig - 1) & 1;
 }
 
 bool park_keep(struct tracee *t, int sig)

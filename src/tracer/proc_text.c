@@ -156,6 +156,10 @@ static const char *replace(const struct tracee *t, const char *text,
 		return name_of_state(state_of(t, state));
 	if (!strncmp(line, "TracerPid:", 10))
 		return "TracerPid:\t0\n";
+	if (!strncmp(line, "NoNewPrivs:", 11)) {
+		snprintf(buf, 64, "NoNewPrivs:\t%d\n", t->no_new_privs);
+		return buf;
+	}
 	if (!strncmp(line, "Seccomp:", 8) && filters(text) <= 0)
 		return "Seccomp:\t0\n";
 	if (!strncmp(line, "Seccomp_filters:", 16)) {

@@ -23,6 +23,7 @@ struct program {
 	struct running_file *running; /* a reference: that file, or NULL */
 	struct scratch_area *area;    /* owned: memory in it, the tracer's */
 	unsigned int nareas;
+	bool hidden; /* PR_SET_DUMPABLE, 0: the tracer may not be blind */
 };
 
 /* One with one reference, or NULL. */

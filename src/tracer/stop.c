@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "tracer/memory.h"
+#include "tracer/own_filter.h"
 #include "tracer/tracee.h"
 
 /* True when a remote descriptor can have a number below RLIMIT_NOFILE. */
@@ -160,7 +161,7 @@ void stop_seccomp(struct run *run, struct tracee *t)
 		then(run, t);
 		return;
 	}
-	if (arch_get_call(t->pid, &t->regs))
+	if (arch_get_call(t->pid, &t->regs) || own_filter_kills(t))
 		return;
 	if (t->launching && exec_is_call(t)) {
 		canonical(t);

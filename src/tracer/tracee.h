@@ -115,6 +115,7 @@ struct tracee {
 	then_fn if_done;    /* with the result, instead of the program */
 	struct aio *aio;    /* owned: its io_submit under way, or NULL */
 	struct own_filter *own_filter; /* a reference, or NULL */
+	bool no_new_privs;	       /* as the program knows it */
 	struct swap *swap;	       /* in the arena: swap.c's, or NULL */
 	struct rights *rights;	       /* in the arena: rights.c's, or NULL */
 	struct wants *wants; /* in the arena: what a poll asks, ready.c's */

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/status.h"
 #include "call/world.h"
 #include "tracer/tracee.h"
 
@@ -381,34 +382,12 @@ void tree_end(struct run *run)
 
 /* ---- numbers ---- */
 
-/* The last number of a line of /proc/PID/status, which is the innermost. */
-static pid_t status_number(pid_t pid, const char *label)
-{
-	char name[64];
-	char line[256];
-	pid_t number = 0;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", pid);
-	f = fopen(name, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, label, strlen(label)))
-			continue;
-		number = (pid_t)strtol(strrchr(line, '\t') + 1, NULL, 10);
-		break;
-	}
-	fclose(f);
-	return number;
-}
-
 pid_t tree_number(struct run *run, struct tracee *t)
 {
 	if (!run->tree.own)
 		return t->pid;
 	if (!t->number)
-		t->number = status_number(t->pid, "NSpid:\t");
+		t->number = (pid_t)status_number(t->pid, "NSpid");
 	return t->number;
 }
 
@@ -419,7 +398,7 @@ pid_t tree_group_number(struct run *run, struct tracee *t)
 	if (!run->tree.own)
 		return t->tgid;
 	return leader ? tree_number(run, leader) :
-			status_number(t->pid, "NStgid:\t");
+			(pid_t)status_number(t->pid, "NStgid");
 }
 
 struct tracee *tree_find(struct run *run, pid_t number)
