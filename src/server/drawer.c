@@ -3,10 +3,14 @@
  * be taken into another.
  *
  * Theory of Operation. They are kept by the kernel, in messages on a socket
- * pair that every table has, each with its number. Who looks for one takes
- * messages out and puts the others back at the end, under a lock.
+ * pair that every table has, each with its number. The others are taken out
+ * and put back at the end until the one that is looked for is the next, under
+ * a lock. To close a descriptor ends the locks of its table on the file, so that
+ * happens in a table of its own, and what nobody wants is never opened.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,31 +101,84 @@ int64_t drawer_put(struct drawer *drawer, int fd)
 	return err ? err : (int64_t)number;
 }
 
+/* With the lock: which number is next. */
+static bool is_next(struct drawer *drawer, uint32_t number)
+{
+	uint32_t next;
+
+	return recv(drawer->pair[1], &next, sizeof(next), MSG_PEEK) ==
+		       sizeof(next) &&
+	       next == number;
+}
+
+struct search {
+	struct drawer *drawer;
+	uint32_t number;
+	int err;
+};
+
+static void *turn(void *arg)
+{
+	struct search *search = arg;
+	struct drawer *drawer = search->drawer;
+	unsigned int left = drawer->count;
+	uint32_t number;
+	int fd;
+
+	if (unshare(CLONE_FILES)) {
+		search->err = -errno;
+		return NULL;
+	}
+	while (left-- && !search->err && !is_next(drawer, search->number)) {
+		fd = take(drawer, &number);
+		search->err = fd < 0 ? fd : put(drawer, fd, number);
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+/* With the lock: number is made the next one; 0 or -errno. */
+static int find(struct drawer *drawer, uint32_t number)
+{
+	struct search search = { drawer, number, 0 };
+	pthread_t thread;
+	int err;
+
+	if (is_next(drawer, number))
+		return 0;
+	err = pthread_create(&thread, NULL, turn, &search);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL);
+	if (!search.err && !is_next(drawer, number))
+		return -ENOENT;
+	return search.err;
+}
+
 int drawer_take(struct drawer *drawer, uint32_t number, bool keep)
 {
-	unsigned int left;
-	uint32_t found;
-	int err = 0;
+	int err;
 	int fd;
 
 	pthread_mutex_lock(&drawer->lock);
-	for (left = drawer->count; left && !err; left--) {
-		fd = take(drawer, &found);
-		if (fd < 0) {
-			err = fd;
-			break;
-		}
-		if (found == number && !keep) {
-			pthread_mutex_unlock(&drawer->lock);
-			return fd;
-		}
-		err = put(drawer, fd, found);
-		if (found == number && !err) {
-			pthread_mutex_unlock(&drawer->lock);
-			return fd;
-		}
-		close(fd);
-	}
+	err = find(drawer, number);
+	fd = err ? err : take(drawer, &number);
+	if (keep && fd >= 0)
+		put(drawer, fd, number);
 	pthread_mutex_unlock(&drawer->lock);
-	return err ? err : -ENOENT;
+	return fd;
+}
+
+int drawer_drop(struct drawer *drawer, uint32_t number)
+{
+	int err;
+
+	pthread_mutex_lock(&drawer->lock);
+	err = find(drawer, number);
+	/* Without room for the descriptor the kernel lets go of it. */
+	if (!err && recv(drawer->pair[1], &number, sizeof(number), 0) > 0)
+		drawer->count--;
+	pthread_mutex_unlock(&drawer->lock);
+	return err;
 }

@@ -215,13 +215,9 @@ static int64_t do_take(struct run *run, bool *go_on)
 
 static int64_t do_drop(struct run *run, bool *go_on)
 {
-	int fd = drawer_take(&run->worker->session->drawer,
-			     (uint32_t)run->req->val[0].num, false);
-
 	*go_on = false;
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 ? fd : 0;
+	return drawer_drop(&run->worker->session->drawer,
+			   (uint32_t)run->req->val[0].num);
 }
 
 /* SIGIO would reach the session. */

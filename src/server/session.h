@@ -314,6 +314,8 @@ int64_t drawer_put(struct drawer *drawer, int fd);
  * thread's table, or -errno.
  */
 int drawer_take(struct drawer *drawer, uint32_t number, bool keep);
+/* Takes it out for nobody; 0 or -errno. */
+int drawer_drop(struct drawer *drawer, uint32_t number);
 
 /* ready.c */
 

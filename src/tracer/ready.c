@@ -47,6 +47,7 @@ struct wants {
 	then_fn then;
 	unsigned int at;
 	unsigned int n;
+	struct pollfd *fds; /* in the arena: of poll */
 	struct want want[];
 };
 
@@ -258,6 +259,43 @@ void ready_want(struct run *run, struct tracee *t, uint32_t events,
 
 /* ---- the calls ---- */
 
+static bool is_name(struct tracee *t, int fd)
+{
+	const struct entry *e = files_get(t->files, fd);
+
+	return e && e->remote->names;
+}
+
+/* After the call: the array has the program's numbers again. */
+static void renumbered(struct run *run, struct tracee *t)
+{
+	const struct pollfd *fds = t->wants->fds;
+	uint64_t n = (uint32_t)t->arg[1];
+
+	for (uint64_t i = 0; i < n; i++)
+		if (is_name(t, fds[i].fd))
+			memory_write(t->pid, t->arg[0] + i * sizeof(*fds),
+				     &fds[i].fd, sizeof(fds[i].fd));
+	finish_exit(run, t, t->regs.ret);
+}
+
+/*
+ * A descriptor of O_PATH is none for poll, but what stands for it here is a
+ * file. With a number that is not open the call does not wait.
+ */
+static void renumber(struct run *run, struct tracee *t)
+{
+	const struct pollfd *fds = t->wants->fds;
+	uint64_t n = (uint32_t)t->arg[1];
+	const int none = INT_MAX;
+
+	for (uint64_t i = 0; i < n; i++)
+		if (is_name(t, fds[i].fd))
+			memory_write(t->pid, t->arg[0] + i * sizeof(*fds),
+				     &none, sizeof(none));
+	let_go_then(run, t, renumbered);
+}
+
 void hook_poll(struct run *run, struct tracee *t)
 {
 	uint64_t n = (uint32_t)t->arg[1];
@@ -273,8 +311,12 @@ void hook_poll(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	}
-	for (uint64_t i = 0; i < n; i++)
+	t->wants->fds = fds;
+	for (uint64_t i = 0; i < n; i++) {
 		add_want(t, fds[i].fd, (uint16_t)fds[i].events);
+		if (is_name(t, fds[i].fd))
+			t->wants->then = renumber;
+	}
 	go_on(run, t);
 }
 
@@ -314,6 +356,10 @@ void hook_select(struct run *run, struct tracee *t)
 		for (unsigned int s = 0; s < SETS; s++)
 			if (set[s][(unsigned int)fd / bits] >> fd % bits & 1)
 				events |= set_events[s];
+		if (events && is_name(t, fd)) {
+			finish_skip(run, t, -EBADF);
+			return;
+		}
 		if (events)
 			add_want(t, fd, events);
 	}
@@ -322,10 +368,9 @@ void hook_select(struct run *run, struct tracee *t)
 
 void hook_epoll_ctl(struct run *run, struct tracee *t)
 {
-	struct entry *e = files_get(t->files, (int32_t)t->arg[2]);
 	uint32_t events;
 
-	if (e && e->remote->names) {
+	if (is_name(t, (int32_t)t->arg[2])) {
 		finish_skip(run, t, -EBADF);
 		return;
 	}

@@ -153,6 +153,18 @@ static void token_made(struct run *run, struct tracee *t)
 	next_token(run, t);
 }
 
+/* One of the rights cannot be sent: the kernel looks at the socket first. */
+static int64_t cannot_send(const struct tracee *t, int64_t err)
+{
+	const struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	uint32_t kind;
+
+	if (!e || e->remote->names)
+		return -EBADF;
+	kind = e->remote->object & ~(uint32_t)OBJECT_POLLABLE;
+	return kind == OBJECT_SOCKET || kind == OBJECT_DGRAM ? err : -ENOTSOCK;
+}
+
 static void next_token(struct run *run, struct tracee *t)
 {
 	struct rights *r = t->rights;
@@ -161,13 +173,17 @@ static void next_token(struct run *run, struct tracee *t)
 		struct right *right = &r->right[r->at];
 		struct entry *e = files_get(t->files, right->fd);
 
+		if (e && e->remote->names) {
+			fail(run, t, cannot_send(t, -EBADF));
+			return;
+		}
 		if (e) {
 			set_number(right, e->handle);
 			continue;
 		}
 		right->place = tracee_fd(t, right->fd);
 		if (right->place < 0) {
-			fail(run, t, right->place);
+			fail(run, t, cannot_send(t, right->place));
 			return;
 		}
 		t->req = (struct req){ .call = call_by_name("rsc_token") };
