@@ -38,7 +38,8 @@ static const char head[] =
 	"ready = [6, watch, mask, edge]\n"
 	"watch = 0..4294967295 ; as call-rsc_watch named it\n"
 	"mask = 0..31 / 8192..8223 ; bits of poll(2)\n"
-	"edge = 0..%u ; %u: as if it came to be readable, %u: writable\n"
+	"edge = 0..%u ; %u: as if it came to be readable, %u: writable, "
+	"%u: a signal\n"
 	"\n"
 	"task = 0..4294967295\n"
 	"new-task = 1..4294967295\n"
@@ -89,12 +90,12 @@ static void print_head(void)
 
 	printf(head, FRAME_MAX, WIRE_VERSION,
 	       sizeof(((struct hello *)0)->arch) - 1, WIRE_NAME_MAX,
-	       SPAWN_FILES | SPAWN_FS, SPAWN_FILES, SPAWN_FS,
-	       EDGE_IN | EDGE_OUT, EDGE_IN, EDGE_OUT, INT_MAX, last,
-	       OBJECT_POLLABLE, OBJECT_POLLABLE + last, OBJECT_POLLABLE,
-	       PATH_MAX - 1, VALUE_BYTES_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,
-	       MESSAGE_NAME_MAX, VALUE_BYTES_MAX, MESSAGES_MAX,
-	       MESSAGE_NAME_MAX, VALUE_BYTES_MAX, MESSAGES_MAX, MESSAGES_MAX);
+	       SPAWN_FILES | SPAWN_FS, SPAWN_FILES, SPAWN_FS, EDGE_MASK,
+	       EDGE_IN, EDGE_OUT, EDGE_SIGNAL, INT_MAX, last, OBJECT_POLLABLE,
+	       OBJECT_POLLABLE + last, OBJECT_POLLABLE, PATH_MAX - 1,
+	       VALUE_BYTES_MAX, VALUE_BYTES_MAX, MESSAGES_MAX, MESSAGE_NAME_MAX,
+	       VALUE_BYTES_MAX, MESSAGES_MAX, MESSAGE_NAME_MAX, VALUE_BYTES_MAX,
+	       MESSAGES_MAX, MESSAGES_MAX);
 }
 
 /* The fields of types.def in words: "U(a.b), S(c[0])". */

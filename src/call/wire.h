@@ -49,14 +49,16 @@ enum msg {
 enum spawn_share { SPAWN_FILES = 1, SPAWN_FS = 2 };
 
 /* What rsc_watch asks for beyond what can be read (bits). */
-enum watch_want { WATCH_OUT = 1, WATCH_EDGES = 2 };
+/* WATCH_SIGNALS: of a lease or a directory, and nothing else. */
+enum watch_want { WATCH_OUT = 1, WATCH_EDGES = 2, WATCH_SIGNALS = 4 };
 
 /* The bits of poll(2) that READY tells; the others follow from them. */
 #define READY_MASK                                                             \
 	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP)
 
 /* What has happened again though it was so before (bits). */
-enum ready_edge { EDGE_IN = 1, EDGE_OUT = 2 };
+enum ready_edge { EDGE_IN = 1, EDGE_OUT = 2, EDGE_SIGNAL = 4 };
+#define EDGE_MASK (EDGE_IN | EDGE_OUT | EDGE_SIGNAL)
 
 /* How ready a watched object is. */
 struct ready {

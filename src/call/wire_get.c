@@ -60,7 +60,7 @@ static bool get_ready(struct cursor *c, struct ready *ready)
 		return false;
 	if (ready->mask & ~(uint32_t)READY_MASK)
 		return cursor_fail(c, "READY of an unknown kind");
-	if (ready->edge & ~(uint32_t)(EDGE_IN | EDGE_OUT))
+	if (ready->edge & ~(uint32_t)EDGE_MASK)
 		return cursor_fail(c, "READY with an unknown edge");
 	return cursor_end(c);
 }

@@ -163,7 +163,9 @@ static void raise_limit(void)
 
 int confine(int *in, int *out, int *extra, const struct server_opts *opts)
 {
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
+	/* SIGIO: of a lease, when no other signal can be queued. */
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU,
+				       SIGIO };
 	size_t i;
 	int err;
 

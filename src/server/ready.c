@@ -23,6 +23,9 @@
  * out_lock only, after the call and before its reply, which the frames precede:
  * the last word of the channel is the newest.
  *
+ * Leases and F_NOTIFY speak by signals (fcntl(2)), which the session takes from
+ * a signalfd; si_fd says which descriptor. They are told as edges.
+ *
  * A handle of a table has a watch; a table that is copied copies it; the object
  * is in the epolls as long as it is open. So only the watches are counted.
  *
@@ -37,6 +40,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -51,6 +55,7 @@
 #define PIPES_MAX 64 /* with more of them only own calls are looked at */
 #define ADD_TRIES 64
 #define WATCHES_MAX (1u << 20)
+#define SIG_NOTIFY (SIGRTMIN + 1)
 #define OUT_BITS (EPOLLOUT | EPOLLERR | EPOLLHUP)
 
 _Static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI &&
@@ -67,9 +72,10 @@ struct watch {
 	bool due;	      /* it knows none */
 	struct watch *prev;   /* in ready->pipes */
 	struct watch *next;
-	bool news; /* it is in that epoll alone */
-	bool pipe; /* it is one of these */
-	bool up;   /* something of it is */
+	bool news;   /* it is in that epoll alone */
+	bool pipe;   /* it is one of these */
+	bool up;     /* something of it is */
+	int signals; /* the descriptor whose signals are told, or -1 */
 };
 
 static struct watch *find(struct ready_state *ready, uint32_t id)
@@ -152,6 +158,22 @@ static void collect_pipes(struct session *session)
 	}
 }
 
+/* Tells the signals that have come. Descriptors of two tables may be alike. */
+static void collect_signals(struct session *session)
+{
+	struct ready_state *ready = &session->ready;
+	struct signalfd_siginfo info;
+	struct watch *watch;
+	struct watch *next;
+
+	while (read(ready->signals, &info, sizeof(info)) == sizeof(info))
+		HASH_ITER(hh, ready->watches, watch, next)
+	if (watch->signals >= 0 && watch->signals == info.ssi_fd &&
+	    wire_put_ready(&ready->frames,
+			   &(struct ready){ watch->id, 0, EDGE_SIGNAL }))
+		session_fail(session, 0, "no memory");
+}
+
 static void collect_all(struct session *session)
 {
 	collect(session, session->ready.in, READY_MASK & ~EPOLLOUT, EDGE_IN);
@@ -159,6 +181,7 @@ static void collect_all(struct session *session)
 	if (session->ready.has_news)
 		collect(session, session->ready.news, READY_MASK, EDGE_IN);
 	collect_pipes(session);
+	collect_signals(session);
 }
 
 /* Looks at what the call of req may have changed. */
@@ -180,7 +203,7 @@ static void look(struct worker *worker, const struct req *req)
 			continue;
 		pthread_mutex_lock(&session->ready.lock);
 		watch = find(&session->ready, id);
-		if (watch)
+		if (watch && watch->signals < 0)
 			put(session, watch, (uint32_t)pfd.revents, 0);
 		pthread_mutex_unlock(&session->ready.lock);
 	}
@@ -232,12 +255,13 @@ static void *ready_main(void *arg)
 {
 	struct session *session = arg;
 	struct pollfd fds[] = { { .fd = session->ready.in, .events = POLLIN },
-				{ .fd = session->ready.out,
+				{ .fd = session->ready.out, .events = POLLIN },
+				{ .fd = session->ready.signals,
 				  .events = POLLIN } };
 	int err = 0;
 
 	while (!err && !session->failed && !session->ending) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			break;
 		err = push(session, NULL, 0);
 	}
@@ -287,13 +311,19 @@ static int start(struct session *session, void *(*run)(void *arg))
 int ready_init(struct session *session)
 {
 	struct ready_state *ready = &session->ready;
+	sigset_t set;
 
+	sigemptyset(&set);
+	sigaddset(&set, SIG_NOTIFY);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -EINVAL;
+	ready->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	ready->in = epoll_create1(EPOLL_CLOEXEC);
 	ready->out = epoll_create1(EPOLL_CLOEXEC);
 	ready->level = epoll_create1(EPOLL_CLOEXEC);
 	ready->news = epoll_create1(EPOLL_CLOEXEC);
 	if (ready->in < 0 || ready->out < 0 || ready->level < 0 ||
-	    ready->news < 0)
+	    ready->news < 0 || ready->signals < 0)
 		return -errno;
 	pthread_mutex_init(&ready->lock, NULL);
 	return start(session, ready_main);
@@ -405,11 +435,29 @@ static struct watch *watch_new(struct ready_state *ready, uint32_t id)
 	if (!watch)
 		return NULL;
 	watch->id = id;
+	watch->signals = -1;
 	HASH_ADD(hh, ready->watches, id, sizeof(watch->id), watch);
 	if (watch->hh.tbl)
 		return watch;
 	free(watch);
 	return NULL;
+}
+
+/* What the kernel says of fd by signals comes to the session. */
+static int watch_signals(struct session *session, struct watch *watch, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -EINVAL;
+	if (fcntl(fd, F_SETSIG, SIG_NOTIFY) < 0 ||
+	    fcntl(fd, F_SETOWN, getpid()) < 0)
+		return -errno;
+	watch->signals = fd;
+	session->ready.active = true;
+	return 0;
 }
 
 /* With the lock. */
@@ -419,6 +467,10 @@ static int watch_fd(struct session *session, struct watch *watch, int fd,
 	struct ready_state *ready = &session->ready;
 	int err = 0;
 
+	if (want == WATCH_SIGNALS && (fresh || watch->signals >= 0))
+		return watch_signals(session, watch, fd);
+	if (want & WATCH_SIGNALS || watch->signals >= 0)
+		return -EINVAL;
 	if (fresh)
 		err = begin(session, watch, fd);
 	if (!err && !watch->news && want & ~watch->want & WATCH_OUT)
@@ -438,7 +490,7 @@ int ready_watch(struct worker *worker, int fd, uint32_t id, uint32_t want)
 	bool fresh;
 	int err;
 
-	if (!id || want & ~(uint32_t)(WATCH_OUT | WATCH_EDGES))
+	if (!id || want & ~(uint32_t)(WATCH_OUT | WATCH_EDGES | WATCH_SIGNALS))
 		return -EINVAL;
 	pthread_mutex_lock(&ready->lock);
 	watch = find(ready, id);

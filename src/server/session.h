@@ -40,6 +40,7 @@ struct ready_state {
 	int out;       /* what can be written; */
 	int level;     /* of pipes, level triggered */
 	int news;      /* of files that are ready once */
+	int signals;   /* owned signalfd: of leases and directories */
 	bool has_news; /* there was such a one: its thread runs */
 	unsigned int npipes;
 	struct watch *pipes; /* list of those */

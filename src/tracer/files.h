@@ -32,6 +32,7 @@ struct remote {
 	struct image *image; /* a reference; NULL: no regular file */
 	pid_t listed;	     /* of /proc: the last process of the tree given */
 	bool async;	     /* O_ASYNC is set */
+	pid_t notifies;	     /* whom a lease or F_NOTIFY signals by default */
 	char *path;	     /* owned: as opened, absolute; NULL: unknown */
 	struct level level;  /* of one that can be polled */
 	/* ready.c's: */

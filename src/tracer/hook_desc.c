@@ -224,7 +224,7 @@ void hook_fcntl(struct run *run, struct tracee *t)
 		let_go(run, t);
 		return;
 	default:
-		if (!async_fcntl(run, t))
+		if (!async_fcntl(run, t) && !notify_fcntl(run, t))
 			forward_request(run, t, EINVAL);
 	}
 }

@@ -343,7 +343,7 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 		on_exit_stop(run, t);
 		return;
 	}
-	if (park_keep(t, sig))
+	if (park_keep(run, t, sig))
 		sig = 0;
 	else
 		signal_restore(run, t);

@@ -98,10 +98,10 @@ static bool is_caught(pid_t pid, int sig)
 	return status_mask(pid, "SigCgt") >> (sig - 1) & 1;
 }
 
-bool park_keep(struct tracee *t, int sig)
+bool park_keep(struct run *run, struct tracee *t, int sig)
 {
 	return t->rejoin && !scratch_again(t) && is_caught(t->pid, sig) &&
-	       signal_keep(t);
+	       signal_keep(run, t);
 }
 
 /* Puts the reply in, or has the call made again to meet it. */
@@ -130,7 +130,7 @@ static void complete(struct run *run, struct tracee *t)
 static int complete_before_handler(struct run *run, struct tracee *t, int sig)
 {
 	if (t->req.ret != -EINTR || t->at) {
-		if ((t->then != finish_reply || t->more) && signal_keep(t))
+		if ((t->then != finish_reply || t->more) && signal_keep(run, t))
 			sig = 0;
 		complete(run, t);
 		return sig;

@@ -231,6 +231,8 @@ static void answer(struct run *run, struct tracee *t, uint64_t id)
 		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
 		errno = EMFILE;
 	}
+	/* It is there when the call returns, and does not end it any more. */
+	signal_release(t);
 	if (fd >= 0)
 		fd = ioctl(run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	if (fd >= 0) {
@@ -268,14 +270,13 @@ void placeholder_event(struct run *run)
 
 bool placeholder_stop(struct run *run, struct tracee *t, int event, int sig)
 {
-	(void)run;
 	if (event == PTRACE_EVENT_SECCOMP) {
 		go(t); /* made again after an interruption */
 		return true;
 	}
 	if (event || sig == (SIGTRAP | 0x80))
 		return false;
-	if (!signal_keep(t))
+	if (!signal_keep(run, t))
 		return false;
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 	return true;
@@ -283,23 +284,57 @@ bool placeholder_stop(struct run *run, struct tracee *t, int event, int sig)
 
 /* ---- signals that wait for the end of a call ---- */
 
-bool signal_keep(struct tracee *t)
+/* What was sent as this signal, or NULL. */
+static struct kept *find_sent(const struct run *run, struct tracee *t,
+			      const siginfo_t *info)
 {
-	struct kept *k = &t->kept[t->nkept];
+	if (info->si_code != SI_TKILL ||
+	    info->si_pid != (run->tree.own ? 0 : getpid()))
+		return NULL;
+	for (unsigned int i = 0; i < t->nkept; i++)
+		if (t->kept[i].sent &&
+		    t->kept[i].info.si_signo == info->si_signo)
+			return &t->kept[i];
+	return NULL;
+}
+
+bool signal_keep(struct run *run, struct tracee *t)
+{
 	siginfo_t info;
+	struct kept *k;
 
 	if (ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info))
 		return false;
+	k = find_sent(run, t, &info);
+	if (k) {
+		k->sent = false;
+		return true;
+	}
 	for (unsigned int i = 0; i < t->nkept; i++)
 		if (t->kept[i].info.si_signo == info.si_signo &&
 		    info.si_signo < SIGRTMIN)
 			return true; /* pending once, as in the kernel */
 	if (t->nkept == SIGNALS_KEPT)
 		return false;
-	k->info = info;
-	k->sent = false;
-	t->nkept++;
+	t->kept[t->nkept++] = (struct kept){ info, false };
 	return true;
+}
+
+void signal_send(struct tracee *t, const siginfo_t *info)
+{
+	bool queues = info->si_signo >= SIGRTMIN && t->nkept < SIGNALS_KEPT;
+	struct kept *k = NULL;
+
+	/* An older one is pending once, or came another way. */
+	for (unsigned int i = 0; i < t->nkept && !k && !queues; i++)
+		if (t->kept[i].sent &&
+		    t->kept[i].info.si_signo == info->si_signo)
+			k = &t->kept[i];
+	if (!k && t->nkept < SIGNALS_KEPT)
+		k = &t->kept[t->nkept++];
+	if (k)
+		*k = (struct kept){ *info, true };
+	syscall(SYS_tgkill, t->tgid, t->pid, info->si_signo);
 }
 
 void signal_release(struct tracee *t)
@@ -315,17 +350,13 @@ void signal_release(struct tracee *t)
 void signal_restore(struct run *run, struct tracee *t)
 {
 	siginfo_t info;
+	struct kept *k;
 
-	if (!t->nkept || ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info) ||
-	    info.si_code != SI_TKILL ||
-	    info.si_pid != (run->tree.own ? 0 : getpid()))
+	if (!t->nkept || ptrace(PTRACE_GETSIGINFO, t->pid, 0, &info))
 		return;
-	for (unsigned int i = 0; i < t->nkept; i++) {
-		if (!t->kept[i].sent ||
-		    t->kept[i].info.si_signo != info.si_signo)
-			continue;
-		ptrace(PTRACE_SETSIGINFO, t->pid, 0, &t->kept[i].info);
-		t->kept[i] = t->kept[--t->nkept];
+	k = find_sent(run, t, &info);
+	if (!k)
 		return;
-	}
+	ptrace(PTRACE_SETSIGINFO, t->pid, 0, &k->info);
+	*k = t->kept[--t->nkept];
 }

@@ -71,6 +71,10 @@ void ready_event(struct run *run, const struct ready *ready)
 		  remote);
 	if (!remote)
 		return; /* closed meanwhile */
+	if (remote->notifies) {
+		notify_event(run, remote);
+		return;
+	}
 	remote->fresh |= told_by(ready->edge);
 	level_set(&remote->level, ready->mask, ready->edge);
 }
@@ -81,7 +85,8 @@ void ready_lost(struct run *run)
 	struct remote *next;
 
 	HASH_ITER(hh, run->watched, remote, next)
-	level_set(&remote->level, LOST, EDGE_IN | EDGE_OUT);
+	if (!remote->notifies)
+		level_set(&remote->level, LOST, EDGE_IN | EDGE_OUT);
 }
 
 static uint32_t want_of(uint32_t events)

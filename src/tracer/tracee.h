@@ -284,7 +284,7 @@ void park_stop(struct run *run, struct tracee *t, int event, int sig);
  * At a signal stop: true when the signal's handler waits, as the call is about
  * to be made again to meet its reply, which must not be another's.
  */
-bool park_keep(struct tracee *t, int sig);
+bool park_keep(struct run *run, struct tracee *t, int sig);
 
 /* ---- pid.c ---- */
 
@@ -328,7 +328,12 @@ void placeholder_event(struct run *run);
  * At a signal stop: the signal is kept until the call under way is done. False
  * when it has to be delivered now.
  */
-bool signal_keep(struct tracee *t);
+bool signal_keep(struct run *run, struct tracee *t);
+/*
+ * The thread t gets a signal with this origin (but to a signal that it waits
+ * for or reads, which has rsc's).
+ */
+void signal_send(struct tracee *t, const siginfo_t *info);
 /* Sends what was kept again. */
 void signal_release(struct tracee *t);
 /* At a signal stop: a kept signal gets its origin back. */
@@ -345,6 +350,8 @@ void ready_event(struct run *run, const struct ready *ready);
  */
 void ready_want(struct run *run, struct tracee *t, uint32_t events,
 		then_fn then);
+/* hook_notify.c: the server has a signal of remote. */
+void notify_event(struct run *run, struct remote *remote);
 /* The link is gone: who waits wakes up, and finds out by a call. */
 void ready_lost(struct run *run);
 /* Before t asks: the reply is to say how ready the FDs of its call are. */

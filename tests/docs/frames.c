@@ -34,7 +34,7 @@ static const char *const broken[] = {
 	"820701",		       /* an unknown message */
 	"83060101",		       /* READY without an edge */
 	"840601182000",		       /* READY of a kind that there is not */
-	"8406010104",		       /* READY with an unknown edge */
+	"8406010108",		       /* READY with an unknown edge */
 	"83040101",		       /* EXIT with a sequence number */
 	"820501",		       /* CANCEL without one */
 	"8403010004",		       /* SPAWN that shares something unknown */

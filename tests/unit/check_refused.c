@@ -85,7 +85,7 @@
 	X(ready_and_more, "84 06 01 01 01 01", BEHIND)                         \
 	X(ready_of_unknown_bits, "84 06 01 18 20 00",                          \
 	  "READY of an unknown kind")                                          \
-	X(ready_with_an_unknown_edge, "84 06 01 01 04",                        \
+	X(ready_with_an_unknown_edge, "84 06 01 01 08",                        \
 	  "READY with an unknown edge")                                        \
 	X(spawn_too_long, "85 03 01 01 01 01", LENGTH)                         \
 	X(spawn_and_more, "84 03 01 01 01 80", BEHIND)                         \

@@ -24,6 +24,11 @@
 #define UNISTD_AARCH64 "/usr/aarch64-linux-gnu/include/asm-generic/unistd.h"
 #endif
 
+/* linux/fcntl.h since 6.12 */
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028
+#endif
+
 #define NR_LIMIT 600
 
 /* The call of a number in a header, or the row of a number in the table. */
@@ -388,6 +393,9 @@ static const char *const harmless[] = {
 	"F_SETPIPE_SZ",
 	"F_GETPIPE_SZ",
 	"F_GET_SEALS",
+	"F_GETLEASE",
+	"F_NOTIFY",
+	"F_CREATED_QUERY",
 	"FIONBIO",
 	"rsc_watch",
 	/* on a socket of the caller's; a bind that makes a file is refused */

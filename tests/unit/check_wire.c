@@ -387,7 +387,7 @@ END_TEST
 START_TEST(the_short_messages_make_the_trip)
 {
 	struct hello hello = { WIRE_VERSION, "x86_64", UINT64_MAX, "box" };
-	struct ready ready = { UINT32_MAX, READY_MASK, EDGE_IN | EDGE_OUT };
+	struct ready ready = { UINT32_MAX, READY_MASK, EDGE_MASK };
 	struct msg_head head;
 	const char *why;
 	const uint8_t *body;
