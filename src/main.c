@@ -8,6 +8,7 @@
 #include "server/server.h"
 #include "tracer/route.h"
 #include "tracer/tracee.h"
+#include "transport/key.h"
 
 static const struct {
 	const char *name;
@@ -16,6 +17,7 @@ static const struct {
 } commands[] = {
 	{ "run", run_main, "run a program whose calls happen on a server" },
 	{ "serve", serve_main, "be that server" },
+	{ "keygen", keygen_main, "make a key for tls://" },
 	{ "explain", explain_main, "say which rule decides where a path is" },
 	{ "syscalls", doc_main, "print the table of calls (docs/syscalls.md)" },
 };

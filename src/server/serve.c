@@ -1,46 +1,35 @@
 /* `rsc serve`: the listener, which forks a session for each client. */
 #include "server/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
-#include "transport/channel.h"
+#include "server/listener.h"
 
 #define EXIT_USAGE 125
-
-struct listener {
-	struct server_opts opts;
-	struct channel_opts channel;
-	const char *url;
-	bool use_stdio;
-	bool once;
-	int ready;   /* descriptor to tell the bound URL, or -1 */
-	int fd;	     /* owned */
-	int signals; /* owned signalfd */
-	unsigned int sessions;
-	int status; /* of the last session */
-};
 
 static const char usage[] =
 	"usage: rsc serve --listen URL | --stdio [OPTION...]\n"
 	"Runs the system calls of clients on this machine.\n"
-	"  --listen URL          tcp://HOST:PORT or unix://PATH\n"
+	"  --listen URL          tls://HOST:PORT, unix://PATH or tcp://HOST:PORT\n"
 	"  --stdio               serve one client on standard input and output\n"
 	"  --root DIR            the directory that clients see as /\n"
 	"  --read-only           whatever changes something fails with EROFS\n"
+	"  --key FILE            for tls: the keys of clients, of rsc keygen\n"
+	"  --cert FILE, --cert-key FILE, --ca FILE\n"
+	"                        or a certificate, its key, and who signs clients\n"
+	"  --allow-uid UID       for unix: who may connect (this user and root)\n"
+	"  --max-sessions N      so many clients (64)\n"
+	"  --max-pending N       so many of whom nobody knows yet who they are (16)\n"
+	"  --login-time SECONDS  how long they have to say it (10)\n"
+	"  --max-memory MIB      that a session may have; 0: any (2048)\n"
 	"  --insecure-no-auth    let anybody who reaches the address in\n"
 	"  --once                serve one client, then end\n"
 	"  --ready-fd N          write the bound URL to descriptor N\n"
@@ -53,6 +42,15 @@ enum option_id {
 	OPT_STDIO,
 	OPT_ROOT,
 	OPT_READ_ONLY,
+	OPT_KEY,
+	OPT_CERT,
+	OPT_CERT_KEY,
+	OPT_CA,
+	OPT_ALLOW_UID,
+	OPT_MAX_SESSIONS,
+	OPT_MAX_PENDING,
+	OPT_LOGIN_TIME,
+	OPT_MAX_MEMORY,
 	OPT_INSECURE,
 	OPT_ONCE,
 	OPT_READY,
@@ -64,6 +62,15 @@ static const struct option options[] = {
 	{ "stdio", no_argument, NULL, OPT_STDIO },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "cert-key", required_argument, NULL, OPT_CERT_KEY },
+	{ "ca", required_argument, NULL, OPT_CA },
+	{ "allow-uid", required_argument, NULL, OPT_ALLOW_UID },
+	{ "max-sessions", required_argument, NULL, OPT_MAX_SESSIONS },
+	{ "max-pending", required_argument, NULL, OPT_MAX_PENDING },
+	{ "login-time", required_argument, NULL, OPT_LOGIN_TIME },
+	{ "max-memory", required_argument, NULL, OPT_MAX_MEMORY },
 	{ "insecure-no-auth", no_argument, NULL, OPT_INSECURE },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
@@ -81,8 +88,69 @@ static int parse_fd(const char *text)
 	return *text && !*end && fd >= 0 && fd < 1 << 20 ? (int)fd : -1;
 }
 
+/* A number of at most max, or -1 with a line. */
+static long number(const char *option, const char *text, long max)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*text >= '0' && *text <= '9' && !*end && n <= max)
+		return n;
+	log_err("serve: %s %s: not a number up to %ld", option, text, max);
+	return -1;
+}
+
+static int allow(struct allow *list, const char *option, const char *text)
+{
+	long n = number(option, text, UINT32_MAX - 1l);
+
+	if (n < 0)
+		return -1;
+	if (list->n == ALLOW_MAX) {
+		log_err("serve: %s: at most %d of them", option, ALLOW_MAX);
+		return -1;
+	}
+	list->id[list->n++] = (unsigned int)n;
+	return 0;
+}
+
+static int limit(struct listener *l, int opt, const char *text)
+{
+	const struct {
+		int opt;
+		const char *name;
+		unsigned int *value;
+		unsigned int unit;
+		long min;
+		long max;
+	} limits[] = {
+		{ OPT_MAX_SESSIONS, "--max-sessions", &l->max_sessions, 1, 1,
+		  100000 },
+		{ OPT_MAX_PENDING, "--max-pending", &l->max_pending, 1, 1,
+		  100000 },
+		{ OPT_LOGIN_TIME, "--login-time", &l->channel.login_ms, 1000, 1,
+		  3600 },
+		{ OPT_MAX_MEMORY, "--max-memory", &l->memory_mib, 1, 0,
+		  1 << 24 },
+	};
+	const size_t n = sizeof(limits) / sizeof(*limits);
+	size_t i = 0;
+	long value;
+
+	while (i < n && limits[i].opt != opt)
+		i++;
+	value = number(limits[i].name, text, limits[i].max);
+	if (value >= 0 && value < limits[i].min)
+		log_err("serve: %s %s: at least %ld", limits[i].name, text,
+			limits[i].min);
+	if (value < limits[i].min)
+		return -1;
+	*limits[i].value = (unsigned int)value * limits[i].unit;
+	return 0;
+}
+
 /* 0 to go on, else the exit status plus one. */
-static int parse(struct listener *l, int argc, char **argv)
+static int parse(struct listener *l, bool *use_stdio, int argc, char **argv)
 {
 	int opt;
 
@@ -93,13 +161,36 @@ static int parse(struct listener *l, int argc, char **argv)
 			l->url = optarg;
 			break;
 		case OPT_STDIO:
-			l->use_stdio = true;
+			*use_stdio = true;
 			break;
 		case OPT_ROOT:
 			l->opts.root = optarg;
 			break;
 		case OPT_READ_ONLY:
 			l->opts.read_only = true;
+			break;
+		case OPT_KEY:
+			l->channel.key = optarg;
+			break;
+		case OPT_CERT:
+			l->channel.cert = optarg;
+			break;
+		case OPT_CERT_KEY:
+			l->channel.cert_key = optarg;
+			break;
+		case OPT_CA:
+			l->channel.ca = optarg;
+			break;
+		case OPT_ALLOW_UID:
+			if (allow(&l->channel.uids, "--allow-uid", optarg))
+				return EXIT_USAGE + 1;
+			break;
+		case OPT_MAX_SESSIONS:
+		case OPT_MAX_PENDING:
+		case OPT_LOGIN_TIME:
+		case OPT_MAX_MEMORY:
+			if (limit(l, opt, optarg))
+				return EXIT_USAGE + 1;
 			break;
 		case OPT_INSECURE:
 			l->channel.insecure_no_auth = true;
@@ -135,163 +226,12 @@ static int parse(struct listener *l, int argc, char **argv)
 			argv[optind]);
 		return EXIT_USAGE + 1;
 	}
-	if (!l->use_stdio == !l->url) {
+	if (*use_stdio == !!l->url) {
 		log_err("serve: give either --listen URL or --stdio, so that "
 			"clients can reach the server; see rsc serve --help");
 		return EXIT_USAGE + 1;
 	}
 	return 0;
-}
-
-/* The URL as bound: with the real port where 0 was asked for. */
-static void bound_url(const struct listener *l, char *text, size_t size)
-{
-	struct sockaddr_storage addr = { 0 };
-	struct sockaddr_in6 *in6 = (void *)&addr;
-	struct sockaddr_in *in = (void *)&addr;
-	socklen_t len = sizeof(addr);
-	char host[INET6_ADDRSTRLEN];
-
-	snprintf(text, size, "%s\n", l->url);
-	if (getsockname(l->fd, (struct sockaddr *)&addr, &len) < 0)
-		return;
-	if (addr.ss_family == AF_INET &&
-	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
-		snprintf(text, size, "tcp://%s:%u\n", host,
-			 ntohs(in->sin_port));
-	if (addr.ss_family == AF_INET6 &&
-	    inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
-		snprintf(text, size, "tcp://[%s]:%u\n", host,
-			 ntohs(in6->sin6_port));
-}
-
-static void tell_ready(struct listener *l)
-{
-	char text[512];
-
-	bound_url(l, text, sizeof(text));
-	log_info("serve: listening at %.*s", (int)strcspn(text, "\n"), text);
-	if (l->ready < 0)
-		return;
-	if (io_write_all(l->ready, text, strlen(text)))
-		log_warn("serve: cannot write to --ready-fd %d", l->ready);
-	close(l->ready);
-	l->ready = -1;
-}
-
-static void __attribute__((noreturn))
-end_session(const struct listener *l, int status)
-{
-	/* What looks for leaks at exit(3) needs /proc. */
-	if (l->opts.root)
-		_exit(status);
-	exit(status);
-}
-
-static void __attribute__((noreturn))
-serve_session(struct listener *l, struct channel *ch)
-{
-	sigset_t none;
-
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Signals to the listener's group are the listener's to pass on. */
-	setpgid(0, 0);
-	end_session(l, session_run(ch->in, ch->out, &l->opts));
-}
-
-static void accept_one(struct listener *l)
-{
-	struct channel ch;
-	pid_t pid;
-	int err;
-
-	err = channel_accept(l->fd, &ch);
-	if (err) {
-		if (err != -EAGAIN && err != -EINTR && err != -ECONNABORTED)
-			log_warn("serve: accept: %s", strerror(-err));
-		/* Out of descriptors: do not spin. */
-		if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
-			poll(NULL, 0, 100);
-		return;
-	}
-	pid = fork();
-	if (!pid)
-		serve_session(l, &ch);
-	channel_close(&ch);
-	if (pid < 0) {
-		log_err("serve: fork: %s; the client is sent away",
-			strerror(errno));
-		return;
-	}
-	l->sessions++;
-	if (l->once) {
-		close(l->fd);
-		l->fd = -1;
-	}
-}
-
-static void reap_sessions(struct listener *l)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		l->sessions--;
-		l->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-		log_info("serve: session %d ended: %s %d", pid,
-			 WIFEXITED(status) ? "status" : "signal",
-			 WIFEXITED(status) ? l->status : WTERMSIG(status));
-	}
-}
-
-/* The sessions are our only children. */
-static void end_sessions(struct listener *l)
-{
-	char path[64];
-	FILE *file;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	file = fopen(path, "re");
-	if (file) {
-		while (fscanf(file, "%d", &pid) == 1)
-			kill(pid, SIGTERM);
-		fclose(file);
-	}
-	while (l->sessions && waitpid(-1, NULL, 0) > 0)
-		l->sessions--;
-}
-
-static int serve_loop(struct listener *l)
-{
-	struct pollfd fds[2] = {
-		{ .fd = l->signals, .events = POLLIN },
-		{ .fd = l->fd, .events = POLLIN },
-	};
-	struct signalfd_siginfo info;
-
-	for (;;) {
-		fds[1].fd = l->fd;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return 1;
-		if (fds[0].revents) {
-			if (read(l->signals, &info, sizeof(info)) !=
-			    sizeof(info))
-				return 1;
-			if (info.ssi_signo != SIGCHLD) {
-				end_sessions(l);
-				return 0;
-			}
-			reap_sessions(l);
-			if (l->fd < 0 && !l->sessions)
-				return l->status;
-		}
-		if (l->fd >= 0 && fds[1].revents)
-			accept_one(l);
-	}
 }
 
 /* Said now, not to the first client. */
@@ -309,49 +249,26 @@ static int check_root(const char *root)
 	return 0;
 }
 
-static int block_signals(struct listener *l)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	return l->signals < 0 ? -errno : 0;
-}
-
 int serve_main(int argc, char **argv)
 {
-	struct listener l = { .ready = -1, .fd = -1, .signals = -1 };
-	char err[512] = "";
+	struct listener l = {
+		.ready = -1,
+		.fd = -1,
+		.signals = -1,
+		.news = { -1, -1 },
+		.max_sessions = LISTENER_SESSIONS,
+		.max_pending = LISTENER_PENDING,
+		.memory_mib = LISTENER_MEMORY_MIB,
+	};
+	bool use_stdio = false;
 	int status;
 
-	status = parse(&l, argc, argv);
+	status = parse(&l, &use_stdio, argc, argv);
 	if (status)
 		return status - 1;
 	if (check_root(l.opts.root))
 		return EXIT_USAGE;
-	if (l.use_stdio)
-		end_session(&l,
-			    session_run(STDIN_FILENO, STDOUT_FILENO, &l.opts));
-	if (block_signals(&l)) {
-		log_err("serve: signals: %s", strerror(errno));
-		return EXIT_USAGE;
-	}
-	l.fd = channel_listen(l.url, &l.channel, err, sizeof(err));
-	if (l.fd < 0) {
-		log_err("serve: %s", err);
-		return EXIT_USAGE;
-	}
-	tell_ready(&l);
-	status = serve_loop(&l);
-	if (l.fd >= 0)
-		close(l.fd);
-	if (!strncmp(l.url, "unix://", 7))
-		unlink(l.url + 7);
-	close(l.signals);
-	return status;
+	if (use_stdio)
+		listener_stdio(&l);
+	return listener_run(&l);
 }

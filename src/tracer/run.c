@@ -23,13 +23,16 @@
 
 static const char usage[] =
 	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	"  --server URL        ssh://[USER@]HOST[:PORT], unix://PATH,\n"
-	"                      tcp://HOST:PORT, exec:COMMAND, fd:N\n"
+	"  --server URL        ssh://[USER@]HOST[:PORT], tls://HOST:PORT,\n"
+	"                      unix://PATH, tcp://HOST:PORT, exec:COMMAND, fd:N\n"
 	"                      (default: $RSC_SERVER, else an embedded server)\n"
 	"  --ssh-command CMD   run CMD in the place of ssh\n"
 	"                      (default: $RSC_SSH_COMMAND, else ssh)\n"
 	"  --remote-rsc PATH   the rsc at the other end of ssh (default: rsc there, or\n"
 	"                      one that is sent)\n"
+	"  --key FILE          for tls: the key, of rsc keygen (default: $RSC_KEY)\n"
+	"  --cert FILE, --cert-key FILE, --ca FILE\n"
+	"                      or a certificate, its key, and who signs the server\n"
 	"  --filter SET        calls that are forwarded (default %file,%desc)\n"
 	"  --all               every call that can be forwarded\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
@@ -61,6 +64,10 @@ enum {
 	OPT_SERVER = RULES_OPTION + 1,
 	OPT_SSH_COMMAND,
 	OPT_REMOTE_RSC,
+	OPT_KEY,
+	OPT_CERT,
+	OPT_CERT_KEY,
+	OPT_CA,
 	OPT_FILTER,
 	OPT_ALL,
 	OPT_CWD,
@@ -77,6 +84,10 @@ static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
 	{ "ssh-command", required_argument, NULL, OPT_SSH_COMMAND },
 	{ "remote-rsc", required_argument, NULL, OPT_REMOTE_RSC },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "cert-key", required_argument, NULL, OPT_CERT_KEY },
+	{ "ca", required_argument, NULL, OPT_CA },
 	{ "filter", required_argument, NULL, OPT_FILTER },
 	{ "all", no_argument, NULL, OPT_ALL },
 	RULES_OPTIONS,
@@ -208,6 +219,18 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			break;
 		case OPT_REMOTE_RSC:
 			set->channel.remote_rsc = optarg;
+			break;
+		case OPT_KEY:
+			set->channel.key = optarg;
+			break;
+		case OPT_CERT:
+			set->channel.cert = optarg;
+			break;
+		case OPT_CERT_KEY:
+			set->channel.cert_key = optarg;
+			break;
+		case OPT_CA:
+			set->channel.ca = optarg;
 			break;
 		case OPT_FILTER:
 			set->filter = optarg;
@@ -456,6 +479,8 @@ static int connect_server(struct run *run, const struct settings *set)
 	}
 	if (!opts.ssh_command)
 		opts.ssh_command = environment("RSC_SSH_COMMAND");
+	if (!opts.key && !opts.cert && !opts.cert_key && !opts.ca)
+		opts.key = environment("RSC_KEY");
 	opts.portable = environment("RSC_PORTABLE");
 	opts.protocol = call_protocol();
 	if (channel_connect(&run->channel, run->server_name, &opts, err,

@@ -78,13 +78,16 @@ void channel_child(int fd)
 }
 
 static const struct scheme schemes[] = {
-	{ "tcp://", tcp_check, tcp_connect, tcp_listen },
-	{ "unix://", unix_check, unix_connect, unix_listen },
-	{ "unix:", unix_check, unix_connect, unix_listen },
-	{ "ssh://", ssh_check, ssh_open, NULL },
-	{ "stdio:", stdio_check, stdio_open, NULL },
-	{ "exec:", exec_check, exec_open, NULL },
-	{ "fd:", fd_check, fd_open, NULL },
+	{ "tcp://", tcp_check, tcp_connect, tcp_listen, NULL },
+#ifndef RSC_NO_TLS
+	{ "tls://", tcp_check, tls_connect, tls_listen, tls_admit },
+#endif
+	{ "unix://", unix_check, unix_connect, unix_listen, unix_admit },
+	{ "unix:", unix_check, unix_connect, unix_listen, unix_admit },
+	{ "ssh://", ssh_check, ssh_open, NULL, NULL },
+	{ "stdio:", stdio_check, stdio_open, NULL, NULL },
+	{ "exec:", exec_check, exec_open, NULL, NULL },
+	{ "fd:", fd_check, fd_open, NULL, NULL },
 };
 
 #define SCHEMES (sizeof(schemes) / sizeof(*schemes))
@@ -104,7 +107,7 @@ static const struct scheme *find(const char *url, const char **rest,
 	}
 	*err = channel_fail(
 		why, -EINVAL, "open", url,
-		"tcp://, unix://, ssh://, exec:, fd: or stdio: is expected");
+		"ssh://, tls://, unix://, tcp://, exec:, fd: or stdio: is expected");
 	return NULL;
 }
 
@@ -144,8 +147,9 @@ int channel_listen(const char *url, const struct channel_opts *opts, char *err,
 	if (!scheme)
 		return ret;
 	if (!scheme->listen)
-		return channel_fail(&why, -EINVAL, "listen at", url,
-				    "tcp://HOST:PORT or unix://PATH is expected");
+		return channel_fail(
+			&why, -EINVAL, "listen at", url,
+			"tls://HOST:PORT, unix://PATH or tcp://HOST:PORT is expected");
 	return scheme->listen(url, rest, opts ? opts : &no_opts, &why);
 }
 
@@ -155,8 +159,24 @@ int channel_accept(int fd, struct channel *ch)
 
 	if (got < 0)
 		return -errno;
-	tcp_nodelay(got);
+	tcp_settings(got);
 	return channel_both(ch, got);
+}
+
+int channel_admit(struct channel *ch, const char *url,
+		  const struct channel_opts *opts, char *text, size_t size)
+{
+	struct why why = { text, size };
+	const struct scheme *scheme;
+	const char *rest;
+	int ret;
+
+	scheme = find(url, &rest, &why, &ret);
+	if (!scheme)
+		return ret;
+	snprintf(text, size, "%s", "anybody");
+	return scheme->admit ? scheme->admit(ch, opts ? opts : &no_opts, &why) :
+			       0;
 }
 
 int channel_reap(struct channel *ch)

@@ -1,8 +1,8 @@
 /*
  * A channel: two descriptors and perhaps a child, opened by URL.
  *
- *   tcp://HOST:PORT   unix://PATH   ssh://[USER@]HOST[:PORT]
- *   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
+ *   tls://HOST:PORT   tcp://HOST:PORT   unix://PATH   
+ *   ssh://[USER@]HOST[:PORT]   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
  *
  * Only opening depends on the scheme; one table of schemes.
  */
@@ -19,6 +19,15 @@ struct channel {
 	const char *name; /* of the child, for messages, or NULL */
 };
 
+#define LOGIN_MS 10000
+#define ALLOW_MAX 64
+
+/* Who is let in, by number. */
+struct allow {
+	unsigned int n;
+	unsigned int id[ALLOW_MAX];
+};
+
 /* What a URL does not say; all zero is a sensible default. */
 struct channel_opts {
 	const char *ssh_command; /* sh(1) runs it in the place of ssh */
@@ -26,6 +35,12 @@ struct channel_opts {
 	const char *protocol;	 /* what that has to speak; call_protocol() */
 	const char *portable;	 /* where rsc-portable-ARCH lies, or NULL */
 	bool insecure_no_auth;	 /* listen without authentication */
+	const char *key;	 /* tls: a file of keys (key.h); or */
+	const char *cert;	 /* a certificate, PEM, */
+	const char *cert_key;	 /* its key, and */
+	const char *ca;		 /* who signs for the other side */
+	unsigned int login_ms;	 /* to say who one is; 0: LOGIN_MS */
+	struct allow uids;	 /* unix: none: our own and root */
 };
 
 /* Is url well-formed? Nothing is tried. 0 or -errno, err as below. */
@@ -46,8 +61,9 @@ int channel_connect(struct channel *ch, const char *url,
 void channel_close(struct channel *ch);
 
 /*
- * Listens at url (tcp, unix). tcp without authentication is refused unless
- * the address is loopback and insecure_no_auth is set; nothing is bound then.
+ * Listens at url (tcp, tls, unix). What would let anybody in is refused with
+ * -EPERM, and nothing is bound: tcp that is not both loopback and
+ * insecure_no_auth, tls without a key or certificates.
  * A unix socket gets mode 0600; one that nobody answers at is replaced, any
  * other file is left alone. Returns the listening fd or -errno.
  */
@@ -55,5 +71,12 @@ int channel_listen(const char *url, const struct channel_opts *opts, char *err,
 		   size_t errlen);
 /* Accepts one connection of a listening fd into ch; 0 or -errno. */
 int channel_accept(int fd, struct channel *ch);
+/*
+ * Finds out who is at the other end of what was accepted at url, which can take
+ * login_ms. 0, then text says who, or -errno, then it says why not. ch may have
+ * become another one, and is to be closed in both cases.
+ */
+int channel_admit(struct channel *ch, const char *url,
+		  const struct channel_opts *opts, char *text, size_t size);
 
 #endif

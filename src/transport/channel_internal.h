@@ -23,6 +23,9 @@ struct scheme {
 		    const struct channel_opts *opts, struct why *why);
 	int (*listen)(const char *url, const char *rest,
 		      const struct channel_opts *opts, struct why *why);
+	/* Who is it? Refuses with why, which else says who; NULL: anybody. */
+	int (*admit)(struct channel *ch, const struct channel_opts *opts,
+		     struct why *why);
 };
 
 /* Writes "WHAT URL: TEXT" to why; returns err. */
@@ -47,14 +50,33 @@ int tcp_connect(struct channel *ch, const char *url, const char *where,
 		const struct channel_opts *opts, struct why *why);
 int tcp_listen(const char *url, const char *where,
 	       const struct channel_opts *opts, struct why *why);
-/* Small frames leave at once. */
-void tcp_nodelay(int fd);
+/* HOST:PORT or [HOST]:PORT into its parts. 0 or -EINVAL. */
+int tcp_split(const char *where, char *host, size_t size, const char **port);
+/* A connected socket, or -errno with why. */
+int tcp_dial(const char *url, const char *where, struct why *why);
+/*
+ * A listening socket; -errno with why, or just -EPERM when the address is not
+ * loopback and may not be exposed.
+ */
+int tcp_bind(const char *url, const char *where, bool exposed, struct why *why);
+/* What every connection gets; does nothing to other sockets. */
+void tcp_settings(int fd);
+
+int tls_connect(struct channel *ch, const char *url, const char *where,
+		const struct channel_opts *opts, struct why *why);
+int tls_listen(const char *url, const char *where,
+	       const struct channel_opts *opts, struct why *why);
+int tls_admit(struct channel *ch, const struct channel_opts *opts,
+	      struct why *why);
 
 int unix_check(const char *url, const char *path, struct why *why);
 int unix_connect(struct channel *ch, const char *url, const char *path,
 		 const struct channel_opts *opts, struct why *why);
 int unix_listen(const char *url, const char *path,
 		const struct channel_opts *opts, struct why *why);
+
+int unix_admit(struct channel *ch, const struct channel_opts *opts,
+	       struct why *why);
 
 int stdio_check(const char *url, const char *rest, struct why *why);
 int stdio_open(struct channel *ch, const char *url, const char *rest,

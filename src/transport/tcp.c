@@ -10,8 +10,7 @@
 
 #include "transport/channel_internal.h"
 
-/* HOST:PORT or [HOST]:PORT into its parts. */
-static int split(const char *where, char *host, size_t size, const char **port)
+int tcp_split(const char *where, char *host, size_t size, const char **port)
 {
 	const char *colon = strrchr(where, ':');
 	size_t len;
@@ -39,9 +38,9 @@ int tcp_check(const char *url, const char *where, struct why *why)
 	const char *port;
 	char host[HOST_MAX];
 
-	if (split(where, host, sizeof(host), &port))
+	if (tcp_split(where, host, sizeof(host), &port))
 		return channel_fail(why, -EINVAL, "open", url,
-				    "tcp://HOST:PORT is expected");
+				    "HOST:PORT is expected");
 	return 0;
 }
 
@@ -53,7 +52,7 @@ static int resolve(const char *url, const char *where, struct addrinfo **list,
 	char host[HOST_MAX];
 	int err;
 
-	if (split(where, host, sizeof(host), &port))
+	if (tcp_split(where, host, sizeof(host), &port))
 		return -EINVAL; /* tcp_check has said why */
 	err = getaddrinfo(host, port, &hints, list);
 	if (err)
@@ -62,41 +61,61 @@ static int resolve(const char *url, const char *where, struct addrinfo **list,
 	return 0;
 }
 
-void tcp_nodelay(int fd)
+void tcp_settings(int fd)
 {
-	int one = 1;
+	static const struct {
+		int level;
+		int name;
+		int value;
+	} settings[] = {
+		/* Small frames leave at once. */
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		/* A link that is gone is noticed after a minute. */
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
+	};
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		setsockopt(fd, settings[i].level, settings[i].name,
+			   &settings[i].value, sizeof(settings[i].value));
 }
 
-int tcp_connect(struct channel *ch, const char *url, const char *where,
-		const struct channel_opts *opts, struct why *why)
+int tcp_dial(const char *url, const char *where, struct why *why)
 {
 	struct addrinfo *list;
+	int fd = -1;
 	int err;
 
-	(void)opts;
 	err = resolve(url, where, &list, why);
 	if (err)
 		return err;
 	err = -ECONNREFUSED;
 	for (struct addrinfo *a = list; a; a = a->ai_next) {
-		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-		if (fd < 0) {
-			err = -errno;
-			continue;
-		}
-		if (!connect(fd, a->ai_addr, a->ai_addrlen)) {
-			freeaddrinfo(list);
-			tcp_nodelay(fd);
-			return channel_both(ch, fd);
-		}
+		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && !connect(fd, a->ai_addr, a->ai_addrlen))
+			break;
 		err = -errno;
-		close(fd);
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
 	}
 	freeaddrinfo(list);
-	return channel_fail(why, err, "connect to", url, strerror(-err));
+	if (fd < 0)
+		return channel_fail(why, err, "connect to", url,
+				    strerror(-err));
+	tcp_settings(fd);
+	return fd;
+}
+
+int tcp_connect(struct channel *ch, const char *url, const char *where,
+		const struct channel_opts *opts, struct why *why)
+{
+	int fd = tcp_dial(url, where, why);
+
+	(void)opts;
+	return fd < 0 ? fd : channel_both(ch, fd);
 }
 
 static bool is_loopback(const struct sockaddr *sa)
@@ -110,8 +129,7 @@ static bool is_loopback(const struct sockaddr *sa)
 	       IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-int tcp_listen(const char *url, const char *where,
-	       const struct channel_opts *opts, struct why *why)
+int tcp_bind(const char *url, const char *where, bool exposed, struct why *why)
 {
 	struct addrinfo *list;
 	int one = 1;
@@ -121,11 +139,9 @@ int tcp_listen(const char *url, const char *where,
 	err = resolve(url, where, &list, why);
 	if (err)
 		return err;
-	if (!opts->insecure_no_auth || !is_loopback(list->ai_addr)) {
+	if (!exposed && !is_loopback(list->ai_addr)) {
 		freeaddrinfo(list);
-		return channel_fail(
-			why, -EPERM, "listen at", url,
-			"anybody who reaches it could run calls here; use unix://PATH, or a loopback address with --insecure-no-auth");
+		return -EPERM;
 	}
 	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
@@ -140,4 +156,18 @@ int tcp_listen(const char *url, const char *where,
 	}
 	freeaddrinfo(list);
 	return fd;
+}
+
+int tcp_listen(const char *url, const char *where,
+	       const struct channel_opts *opts, struct why *why)
+{
+	int fd = -EPERM;
+
+	if (opts->insecure_no_auth)
+		fd = tcp_bind(url, where, false, why);
+	if (fd != -EPERM)
+		return fd;
+	return channel_fail(
+		why, -EPERM, "listen at", url,
+		"anybody who reaches it could run calls here; use tls://HOST:PORT, unix://PATH, or a loopback address with --insecure-no-auth");
 }

@@ -1,5 +1,6 @@
 /* unix://PATH */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -97,4 +98,23 @@ int unix_listen(const char *url, const char *path,
 		return channel_fail(why, err, "listen at", url, strerror(-err));
 	}
 	return fd;
+}
+
+int unix_admit(struct channel *ch, const struct channel_opts *opts,
+	       struct why *why)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	unsigned int i;
+
+	if (getsockopt(ch->in, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	snprintf(why->text, why->size, "uid %u, process %d", peer.uid,
+		 peer.pid);
+	if (!opts->uids.n)
+		return peer.uid == geteuid() || !peer.uid ? 0 : -EACCES;
+	for (i = 0; i < opts->uids.n; i++)
+		if (opts->uids.id[i] == peer.uid)
+			return 0;
+	return -EACCES;
 }

@@ -12,6 +12,7 @@ DESTDIR=$T cmake --install "$BUILD" --prefix /usr >"$T.log" 2>&1 || {
 rm -f "$T.log"
 diff - <(cd "$T" && find . -type f | sort) <<LIST || exit 1
 ./usr/bin/rsc
+./usr/lib/rsc/rsc-portable-tls-$(uname -m)
 ./usr/lib/rsc/rsc-portable-$(uname -m)
 ./usr/share/bash-completion/completions/rsc
 ./usr/share/fish/vendor_completions.d/rsc.fish

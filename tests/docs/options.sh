@@ -56,17 +56,18 @@ synopsis() {	# PAGE COMMAND
 }
 
 # Every command of rsc --help has its options compared below.
-same 'commands' $'explain\nrun\nserve\nsyscalls' \
+same 'commands' $'explain\nkeygen\nrun\nserve\nsyscalls' \
 	"$(rsc --help | sed -n 's/^  *\([a-z]*\) .*/\1/p')"
 
-for command in run serve explain syscalls; do
+for command in run serve explain keygen syscalls; do
 	page=$top/docs/rsc.1
 	[ $command != serve ] || page=$top/docs/rsc-serve.8
 	options=$(help_options $command)
 	usual=$(grep -vxE -e '--help|-h|--verbose' <<<"$options")
-	[ $command = explain ] || [ $command = syscalls ] ||
+	[ $command = explain ] || [ $command = keygen ] || [ $command = syscalls ] ||
 		same "$command: list of ${page##*/}" "$options" "$(listed "$page")"
-	same "$command: synopsis of ${page##*/}" "$usual" \
+	[ $command = keygen ] ||
+		same "$command: synopsis of ${page##*/}" "$usual" \
 		"$(synopsis "$page" $command)"
 	# shellcheck disable=SC2016
 	same "$command: bash" "$options" "$(bash -c '

@@ -49,7 +49,7 @@ for document in "${documents[@]}"; do
 	# Options: `--name`, of some subcommand.
 	while read -r option; do
 		seen=$((seen + 1))
-		for command in run serve explain syscalls; do
+		for command in run serve explain keygen syscalls; do
 			"$RSC" $command --help
 		done 2>&1 | grep -qE -- "$option\b" ||
 			fail "$document: there is no option $option"

@@ -10,6 +10,9 @@
 #   build NAME [OUT [FLAG]...]  makes $T/bin/OUT from NAME.c, before worlds;
 #                            build_musl and build_go do the same
 #   worlds                   enters both worlds
+#   wire                     joins the networks of the worlds, for a test that
+#                            has one of its own (unshare --net): 10.77.0.1
+#                            here, 10.77.0.2 there
 #   serve NAME [OPTION]...   starts a server there; sets $url
 #   prepare SCRIPT           bash code that fills $TREE, as it is there, once
 #   reading CMD...           runs CMD natively there and under rsc on the same
@@ -140,6 +143,16 @@ there() {	# CMD...: natively in the server's world
 		XDG_CACHE_HOME="$T/cache" "$@"
 }
 
+wire() {
+	ip link set lo up
+	ip link add here type veth peer name there netns "$world"
+	ip addr add 10.77.0.1/30 dev here
+	ip link set here up
+	CWD=/ there ip link set lo up
+	CWD=/ there ip addr add 10.77.0.2/30 dev there
+	CWD=/ there ip link set there up
+}
+
 serve() {	# NAME [OPTION]...: sets url and server, its pid here
 	local name=$1 pid
 
@@ -148,7 +161,7 @@ serve() {	# NAME [OPTION]...: sets url and server, its pid here
 	[ -p "$T/note/count" ] || mkfifo "$T/note/count"
 	nsenter -t "$world" -m -u -n -p -- env -i PATH="$PATH" \
 		"${SANITIZE[@]}" "${ENV_SERVE[@]}" "$T/bin/rsc" serve \
-		--listen "unix://$T/$name.sock" --count "${COUNT-$T/note/count}" \
+		--listen "${LISTEN-unix://$T/$name.sock}" --count "${COUNT-$T/note/count}" \
 		--ready-fd 9 "$@" 9>"$T/note/ready" 2>"$T/note/$name.log" &
 	pid=$!
 	if ! read -r url <"$T/note/ready"; then

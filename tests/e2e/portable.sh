@@ -142,13 +142,7 @@ check 'nor a folder: it says so' "rsc: the server cannot be put into memory (Per
 
 # ---- brought over ssh ----
 
-ip link set lo up
-ip link add here type veth peer name there netns "$world"
-ip addr add 10.77.0.1/30 dev here
-ip link set here up
-CWD=/ there ip link set lo up
-CWD=/ there ip addr add 10.77.0.2/30 dev there
-CWD=/ there ip link set there up
+wire
 mkdir -m 755 "$T/keys"
 ssh-keygen -q -t ed25519 -N '' -f "$T/keys/host"
 ssh-keygen -q -t ed25519 -N '' -f "$T/keys/user"

@@ -8,14 +8,7 @@ prepare 'echo content of the file >data'
 fresh
 RSC=$T/bin/rsc
 
-# Between the worlds there is a wire.
-ip link set lo up
-ip link add here type veth peer name there netns "$world"
-ip addr add 10.77.0.1/30 dev here
-ip link set here up
-CWD=/ there ip link set lo up
-CWD=/ there ip addr add 10.77.0.2/30 dev there
-CWD=/ there ip link set there up
+wire
 
 # Keys of the test's own. What a login finds in its PATH is set below.
 mkdir -m 700 "$T/keys" "$T/home"

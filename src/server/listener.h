@@ -1,0 +1,43 @@
+/*
+ * The listener: takes connections, finds out who they are, and forks a session
+ * for each; holds the limits of all of them together.
+ */
+#ifndef RSC_LISTENER_H
+#define RSC_LISTENER_H
+
+#include "server/server.h"
+#include "transport/channel.h"
+
+/* The defaults; rsc-serve(8) names them. */
+#define LISTENER_SESSIONS 64
+#define LISTENER_PENDING 16
+#define LISTENER_MEMORY_MIB 2048
+
+struct client;
+
+struct listener {
+	struct server_opts opts;
+	struct channel_opts channel;
+	const char *url;
+	bool once;
+	int ready;		   /* descriptor to tell the bound URL, or -1 */
+	unsigned int max_sessions; /* of clients that are known */
+	unsigned int max_pending;  /* of those that are not yet */
+	unsigned int memory_mib;   /* that a session may have; 0: any */
+
+	/* listener.c's own */
+	int fd;		    /* owned */
+	int signals;	    /* owned signalfd */
+	int news[2];	    /* owned pipe: pids of clients that are known now */
+	unsigned int n;	    /* of clients, the oldest first, */
+	unsigned int known; /* so many of them known */
+	struct client *clients; /* owned */
+	int status;		/* of the last session */
+};
+
+/* Until a signal ends it, or the one client of --once; the exit status. */
+int listener_run(struct listener *l);
+/* One client on standard input and output; does not return. */
+void listener_stdio(struct listener *l) __attribute__((noreturn));
+
+#endif
