@@ -131,28 +131,18 @@ static bool goes_on(const struct tracee *t, int64_t ret)
 	       t->call->arg[1].kind == ARG_IOV_IN || waits_for_all(t);
 }
 
-/* The bytes that a read could not hand over are still to be read. */
-static void unread(struct run *run, struct tracee *t, int64_t n)
+bool reply_left(struct tracee *t, int64_t ret)
 {
-	struct req req = { .call = call_by_name("lseek") };
-	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
-
-	if (!e || n <= 0 || t->call->ret != RET_LEN ||
-	    t->call->arg[3].type == UI_OFFSET)
-		return;
-	req.val[0].num = (uint64_t)e->handle;
-	req.val[1].num = (uint64_t)-n;
-	req.val[2].num = SEEK_CUR;
-	tell(run, t, &req);
+	return t->req.ret > 0 && ret < t->req.ret &&
+	       files_get(t->files, (int32_t)t->arg[0]) &&
+	       t->call->ret == RET_LEN && t->call->arg[3].type != UI_OFFSET;
 }
 
-void finish_reply(struct run *run, struct tracee *t)
+/* The reply gave ret to the program. */
+static void stored(struct run *run, struct tracee *t, int64_t ret)
 {
-	int64_t ret = store(t);
 	int err;
 
-	if (ret < t->req.ret && t->req.ret > 0)
-		unread(run, t, t->req.ret - (ret > 0 ? ret : 0));
 	if (goes_on(t, ret)) {
 		t->at += (uint64_t)ret;
 		if (t->size_left != UINT64_MAX)
@@ -170,6 +160,39 @@ void finish_reply(struct run *run, struct tracee *t)
 		return;
 	raise_for(t, ret);
 	finish_both(run, t, ret);
+}
+
+static void unread(struct run *run, struct tracee *t)
+{
+	t->req = *t->asked;
+	stored(run, t, t->result);
+}
+
+void finish_left(struct run *run, struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
+	int64_t left = t->req.ret - (t->result > 0 ? t->result : 0);
+
+	t->asked = arena_alloc(&t->arena, sizeof(*t->asked));
+	if (!e || !t->asked) {
+		stored(run, t, t->result);
+		return;
+	}
+	*t->asked = t->req;
+	t->req = (struct req){ .call = call_by_name("lseek") };
+	t->req.val[0].num = (uint64_t)e->handle;
+	t->req.val[1].num = (uint64_t)-left;
+	t->req.val[2].num = SEEK_CUR;
+	ask(run, t, unread);
+}
+
+void finish_reply(struct run *run, struct tracee *t)
+{
+	t->result = store(t);
+	if (reply_left(t, t->result))
+		finish_left(run, t);
+	else
+		stored(run, t, t->result);
 }
 
 static void made_here(struct run *run, struct tracee *t)

@@ -107,16 +107,23 @@ bool park_keep(struct run *run, struct tracee *t, int sig)
 /* Puts the reply in, or has the call made again to meet it. */
 static void complete(struct run *run, struct tracee *t)
 {
-	int64_t ret;
+	bool plain = t->then == finish_reply && !t->more &&
+		     !shared_is_late(run, t);
+	int64_t ret = plain ? store(t) : 0;
 
 	t->state = T_RUNNING;
-	if (t->then != finish_reply || t->more || shared_is_late(run, t)) {
+	if (plain && reply_left(t, ret)) {
+		t->result = ret;
+		t->then = finish_left;
+		plain = false;
+	}
+	if (!plain) {
 		t->rejoin = true;
 		arch_wait_again(t->pid, &t->regs);
 		return;
 	}
 	t->then = NULL;
-	ret = whole_result(t, store(t));
+	ret = whole_result(t, ret);
 	raise_for(t, ret);
 	account(run, t, ret);
 	arch_wait_result(t->pid, &t->regs, ret);

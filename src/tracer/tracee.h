@@ -434,6 +434,13 @@ void finish_exit(struct run *run, struct tracee *t, int64_t ret);
  * skip.
  */
 void finish_reply(struct run *run, struct tracee *t);
+/*
+ * Of a call whose reply was stored, which gave ret: did it read bytes that did
+ * not arrive?
+ */
+bool reply_left(struct tracee *t, int64_t ret);
+/* Then: they are still to be read; goes on with t->result. */
+void finish_left(struct run *run, struct tracee *t);
 /* The server's part ended with ret; a row that says so is made here too. */
 void finish_both(struct run *run, struct tracee *t, int64_t ret);
 /* The result of t's call, whose last part ended with ret. */

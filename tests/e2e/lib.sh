@@ -15,6 +15,7 @@
 #                            here, 10.77.0.2 there
 #   serve NAME [OPTION]...   starts a server there; sets $url
 #   prepare SCRIPT           bash code that fills $TREE, as it is there, once
+#   slow_link NAME           the same server behind a slow link; sets $url
 #   reading CMD...           runs CMD natively there and under rsc on the same
 #                            tree; output and status must be equal, the tree
 #                            and the decoys untouched
@@ -118,6 +119,7 @@ init_there() {
 # The world's first process takes all others there with it.
 leave() {
 	[ -z "$holder" ] || kill -KILL "$holder"
+	[ -z "$slow" ] || kill "$slow"
 	wait 2>/dev/null
 }
 trap leave EXIT
@@ -175,6 +177,21 @@ serve() {	# NAME [OPTION]...: sets url and server, its pid here
 	logs+=("$T/note/$name.log")
 }
 ENV_SERVE=(X=)
+
+# url becomes that of the server NAME behind a link on which each answer is so
+# late that whoever waits for it is parked.
+slow_link() {	# NAME
+	local ready
+
+	exec 9< <(exec /usr/bin/python3 "$T/bin/slow_link.py" \
+		"$T/slow.sock" "$T/$1.sock" 15)
+	slow=$!
+	read -r ready <&9
+	exec 9<&-
+	check 'the slow link' ready "$ready"
+	url=unix://$T/slow.sock
+}
+slow=
 
 # The program under rsc, its calls counted there. Options in OPTS.
 ours() {	# CMD...
