@@ -2,7 +2,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/status.h"
 #include "call/wire.h"
 #include "tracer/abi.h"
 #include "tracer/hooks.h"
@@ -20,95 +18,6 @@
 #include "tracer/own_filter.h"
 #include "tracer/tracee.h"
 #include "tracer/vdso.h"
-
-/* The flags of the clone, clone3, fork or vfork that t is in. */
-static uint64_t clone_flags(struct tracee *t)
-{
-	struct regs regs;
-	uint64_t flags = 0;
-
-	if (arch_get(t->pid, &regs))
-		return 0;
-	if (regs.nr == call_nr(call_by_name("vfork")))
-		return CLONE_VM | CLONE_VFORK;
-	if (regs.nr == call_nr(call_by_name("clone")))
-		return regs.arg[0];
-	if (regs.nr == call_nr(call_by_name("clone3")))
-		memory_read(t->pid, regs.arg[0], &flags, sizeof(flags));
-	return flags;
-}
-
-static void start_child(struct tracee *t)
-{
-	t->state = T_RUNNING;
-	ptrace(PTRACE_CONT, t->pid, 0, 0);
-}
-
-/* The child's address space is its parent's, or a copy. */
-static int share_maps(struct tracee *parent, struct tracee *t, uint64_t flags)
-{
-	if (flags & CLONE_VM && !parent->maps)
-		parent->maps = maps_new();
-	if (flags & CLONE_VM) {
-		t->maps = parent->maps;
-		if (t->maps)
-			t->maps->refs++;
-		return t->maps ? 0 : -ENOMEM;
-	}
-	if (parent->maps)
-		t->maps = maps_copy(parent->maps);
-	return parent->maps && !t->maps ? -ENOMEM : 0;
-}
-
-static void on_clone(struct run *run, struct tracee *parent)
-{
-	unsigned long pid = 0;
-	struct tracee *t;
-	uint64_t flags;
-	uint32_t share = 0;
-
-	ptrace(PTRACE_GETEVENTMSG, parent->pid, 0, &pid);
-	flags = clone_flags(parent);
-	place_child(&run->place, parent->pid, (pid_t)pid);
-	t = tracee_find(run, (pid_t)pid);
-	if (!t)
-		t = tracee_new(run, (pid_t)pid);
-	if (!t) {
-		kill((pid_t)pid, SIGKILL);
-		return;
-	}
-	t->tgid = flags & CLONE_THREAD ? parent->tgid : (pid_t)pid;
-	t->launching = parent->launching;
-	t->own_filter = own_filter_ref(parent->own_filter);
-	t->no_new_privs = parent->no_new_privs;
-	t->program = flags & CLONE_VM ? program_ref(parent->program) :
-					program_copy(parent->program);
-	if (flags & CLONE_FILES) {
-		t->files = files_ref(parent->files);
-		share |= SPAWN_FILES;
-	} else {
-		t->files = files_copy(parent->files);
-	}
-	if (flags & CLONE_FS) {
-		t->fs = parent->fs;
-		t->fs->refs++;
-		share |= SPAWN_FS;
-	} else {
-		t->fs = fs_copy(parent->fs);
-	}
-	if (!t->files || !t->fs || !t->program ||
-	    share_maps(parent, t, flags)) {
-		kill((pid_t)pid, SIGKILL);
-		return;
-	}
-	if (tracee_name_task(run, t)) {
-		kill((pid_t)pid, SIGKILL);
-		return;
-	}
-	tell_spawn(run, t, parent->task, share);
-	if (t->state == T_HELD)
-		start_child(t);
-}
 
 /* Where PT_INTERP's text lies, by the auxiliary vector and the maps. */
 static void find_loader(struct tracee *t)
@@ -151,6 +60,20 @@ static void find_loader(struct tracee *t)
 	fclose(f);
 }
 
+/* The other threads of t's process are gone. */
+static void bury_threads(struct run *run, const struct tracee *t)
+{
+	struct tracee *other;
+
+again:
+	for (other = run->tracees; other; other = other->by_pid.next) {
+		if (other == t || other->tgid != t->tgid)
+			continue;
+		tracee_gone(run, other);
+		goto again;
+	}
+}
+
 /* The other threads are gone, and what was CLOEXEC with them. */
 static void on_exec(struct run *run, struct tracee *t)
 {
@@ -170,13 +93,7 @@ static void on_exec(struct run *run, struct tracee *t)
 			t = other;
 		}
 	}
-again:
-	for (other = run->tracees; other; other = other->by_pid.next) {
-		if (other == t || other->tgid != t->tgid)
-			continue;
-		tracee_gone(run, other);
-		goto again;
-	}
+	bury_threads(run, t);
 	t->tgid = t->pid;
 	t->state = T_RUNNING;
 	t->then = NULL;
@@ -201,7 +118,7 @@ again:
 	signal_release(t);
 	if (here)
 		find_loader(t);
-	if (vdso_hides_calls(run) && vdso_hide(t->pid))
+	if (vdso_hides_calls(run) && vdso_hide(t->pid) && !tracee_dies(t))
 		log_err("the vDSO of process %d cannot be hidden: it reads this machine's clocks",
 			t->pid);
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
@@ -209,24 +126,42 @@ again:
 
 /* ---- death: what it held is closed before anybody can see it dead ---- */
 
+/* Nobody else will use its descriptors. */
+static bool files_last(const struct run *run, const struct tracee *t)
+{
+	struct tracee *o = t->files->refs == 1 ? NULL : run->tracees;
+
+	while (o && (o == t || o->files != t->files || o->exiting))
+		o = o->by_pid.next;
+	return !o;
+}
+
+static bool maps_last(const struct run *run, const struct tracee *t)
+{
+	struct tracee *o = t->maps->refs == 1 ? NULL : run->tracees;
+
+	while (o && (o == t || o->maps != t->maps || o->exiting))
+		o = o->by_pid.next;
+	return !o;
+}
+
 static void exit_more(struct run *run, struct tracee *t)
 {
-	if (t->files->refs == 1) {
-		for (size_t fd = 0; fd < t->files->cap; fd++) {
-			int handle;
+	for (size_t fd = 0; files_last(run, t) && fd < t->files->cap; fd++) {
+		int handle;
 
-			if (!files_get(t->files, (long)fd))
-				continue;
-			handle = files_drop(t->files, (long)fd);
-			if (handle < 0)
-				continue;
-			t->req = (struct req){ .call = call_by_name("close") };
-			t->req.val[0].num = (uint64_t)handle;
-			ask(run, t, exit_more);
-			return;
-		}
+		if (!files_get(t->files, (long)fd))
+			continue;
+		handle = files_drop(t->files, (long)fd);
+		if (handle < 0)
+			continue;
+		t->req = (struct req){ .call = call_by_name("close") };
+		t->req.val[0].num = (uint64_t)handle;
+		ask(run, t, exit_more);
+		return;
 	}
 	t->state = T_RUNNING;
+	t->then = NULL;
 	ptrace(PTRACE_CONT, t->pid, 0, 0);
 }
 
@@ -235,31 +170,60 @@ static void exit_program(struct run *run, struct tracee *t)
 	running_exit(run, t, exit_more);
 }
 
-/* A first stop, of a child whose parent may not have told of it yet. */
-static void on_first_stop(struct run *run, pid_t pid)
+static void exit_files(struct run *run, struct tracee *t)
 {
-	struct tracee *t = tracee_find(run, pid);
+	/* What it stored in files comes first. */
+	if (t->maps && maps_last(run, t))
+		map_flush(run, t, 0, UINT64_MAX, false, exit_program);
+	else
+		exit_program(run, t);
+}
 
-	if (run->broken) {
-		/* Its parent was ended in the middle of its fork. */
-		kill(pid, SIGKILL);
+/* What the call under way may leave on the server when nobody takes it. */
+static bool leaves(const struct run *run, const struct tracee *t)
+{
+	const struct call *call = t->req.call;
+
+	if (!t->outstanding)
+		return false;
+	/* What came in a message is dropped with that. */
+	return call == call_by_name("rsc_put") ||
+	       (call->ret == RET_FD && call != call_by_name("rsc_adopt") &&
+		!files_last(run, t));
+}
+
+static void exit_left(struct run *run, struct tracee *t)
+{
+	struct req req = { .call = call_by_name("rsc_drop") };
+
+	req.val[0].num = (uint64_t)t->req.ret;
+	if (t->req.ret >= 0 && t->req.call->ret == RET_FD)
+		tell_close(run, t, (int)t->req.ret);
+	else if (t->req.ret >= 0)
+		tell(run, t, &req);
+	exit_files(run, t);
+}
+
+static void on_exit_event(struct run *run, struct tracee *t)
+{
+	if (!t->exiting)
+		print_unfinished(run, t);
+	birth_untold(run, t);
+	if (t->outstanding)
+		tell_cancel(run, t);
+	t->rejoin = false;
+	t->exiting = true;
+	clock_gettime(CLOCK_MONOTONIC, &t->start);
+	placeholder_drop(run, t);
+	keeper_forget(run, t);
+	if (leaves(run, t)) {
+		t->state = T_ASKING;
+		tracee_asks(run, t);
+		t->then = exit_left;
 		return;
 	}
-	if (!t) {
-		t = tracee_new(run, pid);
-		if (!t) {
-			kill(pid, SIGKILL);
-			return;
-		}
-		t->state = T_HELD;
-		t->started = true;
-		t->tgid = (pid_t)status_number(pid, "Tgid");
-		if (!t->tgid)
-			t->tgid = pid;
-		return;
-	}
-	t->started = true;
-	start_child(t);
+	tracee_answered(run, t);
+	exit_files(run, t);
 }
 
 static void on_exit_stop(struct run *run, struct tracee *t)
@@ -305,28 +269,14 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		on_clone(run, t);
+		birth_told(run, t);
 		ptrace(PTRACE_CONT, t->pid, 0, 0);
 		return;
 	case PTRACE_EVENT_EXEC:
 		on_exec(run, t);
 		return;
 	case PTRACE_EVENT_EXIT:
-		if (!t->exiting)
-			print_unfinished(run, t);
-		if (t->state == T_PARKED)
-			tell_cancel(run, t);
-		t->rejoin = false;
-		t->exiting = true;
-		clock_gettime(CLOCK_MONOTONIC, &t->start);
-		tracee_answered(run, t);
-		placeholder_drop(run, t);
-		keeper_forget(run, t);
-		/* What it stored in files comes first. */
-		if (t->maps && t->maps->refs == 1)
-			map_flush(run, t, 0, UINT64_MAX, false, exit_program);
-		else
-			exit_program(run, t);
+		on_exit_event(run, t);
 		return;
 	case PTRACE_EVENT_STOP:
 		if (sig == SIGTRAP)
@@ -362,16 +312,18 @@ static void on_wait(struct run *run, pid_t pid, int status)
 		}
 		if (t && !t->exiting)
 			print_unfinished(run, t);
+		/* Such a one took the number and was killed before it said. */
+		if (t && t->pid == t->tgid)
+			bury_threads(run, t);
 		if (t)
 			tracee_gone(run, t);
 		return;
 	}
 	if (!WIFSTOPPED(status))
 		return;
-	if (!t || !t->started)
-		on_first_stop(run, pid);
-	else
-		on_stop(run, t, status);
+	/* A held one stands still until it is killed. */
+	if ((t && t->started && t->files) || birth_first_stop(run, pid, status))
+		on_stop(run, tracee_find(run, pid), status);
 }
 
 void take_deaths(struct run *run)

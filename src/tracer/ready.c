@@ -194,8 +194,9 @@ static void go_on(struct run *run, struct tracee *t)
 			continue;
 		err = name_watch(run, t, e->remote, want->fd);
 		if (err) {
-			log_warn("descriptor %d cannot be watched: %s",
-				 want->fd, strerror(-err));
+			if (!tracee_dies(t))
+				log_warn("descriptor %d cannot be watched: %s",
+					 want->fd, strerror(-err));
 			continue;
 		}
 		if (run->lost)

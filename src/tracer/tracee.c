@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -109,10 +110,18 @@ void tracee_places(struct run *run, struct tracee *t, bool places)
 	t->placing = places;
 }
 
+bool tracee_dies(const struct tracee *t)
+{
+	unsigned long msg;
+
+	return ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &msg) && errno == ESRCH;
+}
+
 void tracee_gone(struct run *run, struct tracee *t)
 {
 	tracee_answered(run, t);
-	tracee_places(run, t, false);
+	/* Who is killed twice has no exit event. */
+	placeholder_drop(run, t);
 	if (t->by_pid.tbl) {
 		HASH_DELETE(by_pid, run->tracees, t);
 		run->ntracees--;
@@ -123,8 +132,6 @@ void tracee_gone(struct run *run, struct tracee *t)
 		tell_exit(run, t);
 	if (t->fill_fd >= 0)
 		close(t->fill_fd);
-	if (t->placeholder >= 0)
-		close(t->placeholder);
 	print_end(t);
 	keeper_forget(run, t);
 	image_pull_end(&run->keeper.images, t->pulled);

@@ -521,6 +521,8 @@ void tracee_asks_no_more(struct run *run, struct tracee *t);
 void tracee_answered(struct run *run, struct tracee *t);
 /* It waits for a placeholder, or does no more. */
 void tracee_places(struct run *run, struct tracee *t, bool places);
+/* True when it is being killed: it has left the stop that is being handled. */
+bool tracee_dies(const struct tracee *t);
 /* Gives up its share of everything; tells the server. Frees t. */
 void tracee_gone(struct run *run, struct tracee *t);
 struct fs *fs_copy(const struct fs *fs);
@@ -553,6 +555,18 @@ enum event {
 
 /* Waits for what comes next. */
 enum event wait_event(struct run *run, pid_t *pid, int *status);
+
+/* ---- birth.c ---- */
+
+/* At its event: parent has made a child. */
+void birth_told(struct run *run, struct tracee *parent);
+/* At its exit event: a child that it could not tell of. */
+void birth_untold(struct run *run, struct tracee *parent);
+/*
+ * A stop of who is new; status is waitpid(2)'s. True when it is to be handled
+ * as any other: the parent has told of it.
+ */
+bool birth_first_stop(struct run *run, pid_t pid, int status);
 
 /* ---- launch.c, loop.c ---- */
 
