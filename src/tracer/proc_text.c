@@ -78,6 +78,7 @@ static int compose_stat(const struct run *run, const struct tracee *t,
 	unsigned long long started;
 	int blanks = 0;
 	char field[32];
+	int64_t ticks;
 	char state;
 	char *end;
 
@@ -91,8 +92,11 @@ static int compose_stat(const struct run *run, const struct tracee *t,
 	while (*at && blanks < STARTED - 1)
 		blanks += *at++ == ' ';
 	started = strtoull(at, &end, 10);
+	ticks = run->tree.uptime / NS_A_TICK;
+	/* Rounded down, or it begins later than now. */
+	ticks -= ticks * NS_A_TICK > run->tree.uptime;
 	snprintf(field, sizeof(field), "%llu",
-		 started + (unsigned long long)(run->tree.uptime / NS_A_TICK));
+		 started + (unsigned long long)ticks);
 	if (buf_add(out, text, (size_t)(at - text)) ||
 	    buf_add(out, field, strlen(field)) ||
 	    buf_add(out, end, strlen(end)))
