@@ -194,6 +194,13 @@ struct kernel_sched_attr {
 	uint32_t util_max;
 };
 
+/* name_to_handle_at(2): MAX_HANDLE_SZ bytes at most */
+struct kernel_file_handle {
+	uint32_t bytes;
+	int32_t type;
+	uint8_t data[128];
+};
+
 /* cachestat(2) */
 struct kernel_cachestat_range {
 	uint64_t off;

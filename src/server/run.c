@@ -59,7 +59,7 @@ static uint32_t object_of(int fd, struct req *req)
 }
 
 /* A new descriptor becomes a handle. */
-static int64_t new_handle(struct run *run, int64_t fd)
+int64_t run_new_handle(struct run *run, int64_t fd)
 {
 	int err;
 
@@ -104,7 +104,7 @@ static int64_t do_open(struct run *run, int64_t dirfd,
 	if (running_keeps(run, (int)dirfd, (const char *)path->data, how))
 		return -ETXTBSY;
 	err = run_begin(run, place, dirfd, (const char *)path->data, true);
-	return err ? err : new_handle(run, path_open(place, how));
+	return err ? err : run_new_handle(run, path_open(place, how));
 }
 
 static int64_t do_openat(struct run *run, bool *go_on)
@@ -190,7 +190,7 @@ static int64_t do_token(struct run *run, bool *go_on)
 	int fd = memfd_create("rsc-token", MFD_CLOEXEC);
 
 	*go_on = false;
-	return new_handle(run, fd < 0 ? -errno : fd);
+	return run_new_handle(run, fd < 0 ? -errno : fd);
 }
 
 static int64_t do_put(struct run *run, bool *go_on)
@@ -208,9 +208,9 @@ static int64_t do_take(struct run *run, bool *go_on)
 	const struct value *val = run->req->val;
 
 	*go_on = false;
-	return new_handle(run, drawer_take(&run->worker->session->drawer,
-					   (uint32_t)val[0].num,
-					   val[1].num & MSG_PEEK));
+	return run_new_handle(run, drawer_take(&run->worker->session->drawer,
+					       (uint32_t)val[0].num,
+					       val[1].num & MSG_PEEK));
 }
 
 static int64_t do_drop(struct run *run, bool *go_on)
@@ -317,6 +317,8 @@ static const struct hook {
 	{ "inotify_init1", true, do_inotify_init1 },
 	{ "socket", true, net_socket },
 	{ "accept4", true, net_accept },
+	{ "name_to_handle_at", true, file_handle_name },
+	{ "open_by_handle_at", true, file_handle_open },
 	{ "bind", true, net_address },
 	{ "connect", true, net_address },
 	{ "sendto", true, net_address },
@@ -410,7 +412,7 @@ static int64_t run_call(struct run *run)
 	if (!go_on)
 		return ret;
 	ret = run_make(run);
-	return run->req->call->ret == RET_FD ? new_handle(run, ret) : ret;
+	return run->req->call->ret == RET_FD ? run_new_handle(run, ret) : ret;
 }
 
 void run_request(struct worker *worker, struct req *req)

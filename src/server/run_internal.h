@@ -41,6 +41,8 @@ int run_map_args(struct run *run);
 
 /* The system call with the registers as they are; its result or -errno. */
 int64_t run_make(const struct run *run);
+/* A new descriptor, or -errno, becomes a handle; the same or -errno. */
+int64_t run_new_handle(struct run *run, int64_t fd);
 
 /*
  * net.c: hooks of the calls on sockets, after the arguments were checked and
@@ -80,6 +82,11 @@ int64_t creds_status(struct run *run, bool *go_on);
 
 /* handles.c: what /proc says of a handle. */
 int64_t handles_info(struct run *run, bool *go_on);
+
+/* file_handle.c: likewise, of handles of files. */
+
+int64_t file_handle_name(struct run *run, bool *go_on);
+int64_t file_handle_open(struct run *run, bool *go_on);
 
 /* locks.c: F_GETLK, whose answer names the task that holds the lock. */
 int64_t locks_get(struct run *run, bool *go_on);

@@ -46,6 +46,8 @@ static const struct {
 	{ "recvmsg", hook_message },
 	{ "prctl", hook_prctl },
 	{ "mq_timedreceive", hook_deadline },
+	{ "name_to_handle_at", hook_name_to_handle },
+	{ "open_by_handle_at", hook_open_by_handle },
 	{ "mq_timedsend", hook_deadline },
 	{ "mremap", hook_mremap },
 	{ "msync", hook_msync },

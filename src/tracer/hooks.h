@@ -46,6 +46,8 @@ void hook_vmsplice(struct run *run, struct tracee *t);
 void hook_unshare(struct run *run, struct tracee *t);
 void hook_message(struct run *run, struct tracee *t);
 void hook_name(struct run *run, struct tracee *t);
+void hook_name_to_handle(struct run *run, struct tracee *t);
+void hook_open_by_handle(struct run *run, struct tracee *t);
 void hook_option(struct run *run, struct tracee *t);
 void hook_pidfd_getfd(struct run *run, struct tracee *t);
 void hook_recvfrom(struct run *run, struct tracee *t);

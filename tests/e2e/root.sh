@@ -50,6 +50,14 @@ rsc -- /nonexistent/program 2>/dev/null
 check 'no program' 127 $?
 rsc -- bash -c 'kill -TERM $$'
 check 'fatal signal' 143 $?
+check 'no handle leads out of the root' 'EPERM' "$(rsc -- /usr/bin/python3 -c '
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+handle = ctypes.create_string_buffer(b"\x80", 136)
+libc.name_to_handle_at(-100, b"/w/numbers", handle,
+                       ctypes.byref(ctypes.c_int()), 0)
+if libc.open_by_handle_at(-100, handle, 0) < 0:
+    print(errno.errorcode[ctypes.get_errno()])')"
 mkfifo "$T/box/w/fifo"
 timeout 20 "$RSC" run --server "$url" --cwd / --local '/usr/**' -- \
 	timeout -s ALRM 0.3 cat /w/fifo

@@ -436,6 +436,44 @@ static void machine(const char *name)
 	TRY(setreuid(0, 0));
 }
 
+/* A file by its handle, which is as long as it says. */
+static void handles(const char *name)
+{
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} file = { .head.handle_bytes = 0 };
+	struct file_handle *handle = &file.head;
+	int dir = open(".", O_RDONLY);
+	int other = -2;
+	char text[8] = "";
+	int id = -1;
+	int fd;
+
+	TRY(name_to_handle_at(AT_FDCWD, name, handle, &id, 0));
+	TRY(handle->handle_bytes > 0);
+	TRY(name_to_handle_at(AT_FDCWD, name, handle, &id, 0));
+	TRY(name_to_handle_at(dir, "", handle, &other, AT_EMPTY_PATH));
+	TRY(id == other);
+	fd = TRY(open_by_handle_at(dir, handle, O_RDONLY | O_DIRECTORY));
+	TRY(faccessat(fd, name, W_OK, 0));
+	TRY(name_to_handle_at(AT_FDCWD, name, handle, &id, 0));
+	fd = TRY(open_by_handle_at(AT_FDCWD, handle, O_RDWR));
+	TRY(read(fd, text, sizeof(text)));
+	printf("\t%.8s\n", text);
+	TRY(open_by_handle_at(AT_FDCWD, handle, O_RDONLY | O_DIRECTORY));
+	handle->f_handle[0] ^= 0x55;
+	handle->f_handle[5] ^= 0x55;
+	TRY(open_by_handle_at(dir, handle, O_RDONLY));
+	handle->handle_bytes = 0;
+	TRY(open_by_handle_at(dir, handle, O_RDONLY));
+	handle->handle_bytes = MAX_HANDLE_SZ + 1;
+	TRY(open_by_handle_at(dir, handle, O_RDONLY));
+	TRY(name_to_handle_at(AT_FDCWD, name, handle, &id, 0));
+	TRY(name_to_handle_at(AT_FDCWD, "none", handle, &id, 0));
+	TRY(open_by_handle_at(dir, (void *)8, O_RDONLY));
+}
+
 static const struct part {
 	const char *name;
 	void (*run)(const char *name);
@@ -451,6 +489,7 @@ static const struct part {
 	{ "clocks", clocks },
 	{ "machine", machine },
 	{ "undelivered", undelivered },
+	{ "handles", handles },
 };
 
 int main(int argc, char **argv)

@@ -7,7 +7,7 @@ serve main
 CWD=/ there ip link set lo up
 prepare 'seq 1000 >file; mkdir -p dir/a dir/b; ln -s file link'
 
-for part in locks pipes files old watch undelivered; do
+for part in locks pipes files old watch undelivered handles; do
 	EXTRA=(--remote /dev/urandom)
 	same "$T/bin/rows" $part file
 done
