@@ -193,6 +193,16 @@ static int take_frame(struct run *run, const uint8_t *body, size_t len,
 	return 0;
 }
 
+/* What ask_alone() has put aside comes behind what was there before. */
+static int give_back(struct run *run)
+{
+	int err = buf_add(&run->in, run->late.data, run->late.len);
+
+	run->late.len = 0;
+	run->in_waits = true;
+	return err;
+}
+
 static int take_frames(struct run *run)
 {
 	const char *why = "a frame of impossible length";
@@ -208,12 +218,16 @@ static int take_frames(struct run *run)
 		got = frame_next(&rest, &body, &len);
 		if (got <= 0)
 			break;
+		run->in_used = used + FRAME_HEAD + len;
 		got = take_frame(run, body, len, &why);
 		if (got < 0)
 			break;
 		used += FRAME_HEAD + len;
 	}
+	run->in_used = 0;
 	buf_consume(&run->in, used);
+	if (run->late.len && got >= 0)
+		got = give_back(run);
 	if (got < 0) {
 		link_lost(run, why);
 		return got;
@@ -222,21 +236,20 @@ static int take_frames(struct run *run)
 }
 
 /* Reads once, without regard to blocking; 0 or -errno. */
-static int receive(struct run *run)
+static int receive(struct run *run, struct buf *in)
 {
 	ssize_t n;
 
-	if (buf_reserve(&run->in, READ_STEP))
+	if (buf_reserve(in, READ_STEP))
 		return -ENOMEM;
 	do {
-		n = io_read(run->channel.in, run->in.data + run->in.len,
-			    READ_STEP);
+		n = io_read(run->channel.in, in->data + in->len, READ_STEP);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n <= 0)
 		return n ? -errno : -ECONNRESET;
-	run->in.len += (size_t)n;
+	in->len += (size_t)n;
 	run->bytes_in += (size_t)n;
 	return 0;
 }
@@ -246,7 +259,8 @@ void take_replies(struct run *run)
 	int err;
 
 	run->told = 0;
-	err = receive(run);
+	err = run->in_waits ? 0 : receive(run, &run->in);
+	run->in_waits = false;
 	if (err)
 		link_lost(run, err == -ECONNRESET ? "closed by the server" :
 						    strerror(-err));
@@ -266,4 +280,70 @@ int ask_now(struct run *run, struct tracee *t)
 	while (t->state == T_ASKING && !run->lost)
 		take_replies(run);
 	return run->lost ? -EIO : 0;
+}
+
+/* ---- one answer, out of turn ---- */
+
+/* Takes the answer to task's call out of late: 1, 0 when it is not there. */
+static int find_answer(struct run *run, struct tracee *task)
+{
+	const char *why = "a frame of impossible length";
+	struct buf *late = &run->late;
+	struct msg_head head;
+	const uint8_t *body;
+	size_t at = 0;
+	size_t len;
+	int got;
+
+	for (;;) {
+		struct buf rest = { late->data + at, late->len - at,
+				    late->len - at };
+
+		got = frame_next(&rest, &body, &len);
+		if (got <= 0)
+			return got;
+		got = wire_get_head(body, len, &head, &why);
+		if (got)
+			return got;
+		if (head.type == MSG_REPLY && head.task == task->task &&
+		    head.seq == task->req.seq)
+			break;
+		at += FRAME_HEAD + len;
+	}
+	got = wire_get_rest(&head, body, len, &task->req, &task->arena, &why);
+	if (!got)
+		got = wire_keep_reply(&task->req, &task->arena);
+	memmove(late->data + at, late->data + at + FRAME_HEAD + len,
+		late->len - at - FRAME_HEAD - len);
+	late->len -= FRAME_HEAD + len;
+	return got ? got : 1;
+}
+
+int ask_alone(struct run *run, struct tracee *task)
+{
+	size_t used = run->in_used;
+	int err = 0;
+	int got = 0;
+
+	ask(run, task, nothing);
+	if (run->lost)
+		return -EIO;
+	/* The frame under way is still in use. */
+	if (!run->late.len)
+		err = buf_add(&run->late, run->in.data + used,
+			      run->in.len - used);
+	run->in.len = used;
+	while (!err && !(got = find_answer(run, task)))
+		err = receive(run, &run->late);
+	err = err ? err : got < 0 ? got : 0;
+	tracee_answered(run, task);
+	task->state = T_RUNNING;
+	task->then = NULL;
+	if (err) {
+		link_lost(run, strerror(-err));
+		return -EIO;
+	}
+	if (!used)
+		err = give_back(run);
+	return err;
 }

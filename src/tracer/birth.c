@@ -105,6 +105,7 @@ static int inherit(struct run *run, struct tracee *parent, struct tracee *t,
 	}
 	if (!t->files || !t->fs || !t->program || share_maps(parent, t, flags))
 		return -ENOMEM;
+	lazy_fork(run, parent, t);
 	return tracee_name_task(run, t);
 }
 

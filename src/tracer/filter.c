@@ -237,7 +237,21 @@ static int allow_futex(scmp_filter_ctx ctx, const struct number *n)
 	return err;
 }
 
-/* Memory of no file, clocks of this kernel. */
+/* All but MADV_REMOVE. */
+static int allow_advice(scmp_filter_ctx ctx, const struct number *n,
+			unsigned int arg)
+{
+	struct rule less = { .n = 0 };
+	struct rule more = { .n = 0 };
+	int err;
+
+	require(&less, arg, SCMP_CMP_LT, MADV_REMOVE, 0);
+	require(&more, arg, SCMP_CMP_GT, MADV_REMOVE, 0);
+	err = allow(ctx, n, &less);
+	return err ? err : allow(ctx, n, &more);
+}
+
+/* Memory of no file, or that keeps its bytes; clocks of this kernel. */
 static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 {
 	struct rule rule = { .n = 0 };
@@ -248,6 +262,10 @@ static int allow_local_forms(scmp_filter_ctx ctx, const struct number *n)
 			MAP_ANONYMOUS);
 		return allow(ctx, n, &rule);
 	}
+	if (!strcmp(n->call->name, "madvise"))
+		return allow_advice(ctx, n, 2);
+	if (!strcmp(n->call->name, "process_madvise"))
+		return allow_advice(ctx, n, 3);
 	if (!strcmp(n->call->name, "clock_nanosleep")) {
 		require(&rule, 1, SCMP_CMP_MASKED_EQ, TIMER_ABSTIME, 0);
 		return allow(ctx, n, &rule);

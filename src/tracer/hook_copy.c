@@ -102,6 +102,18 @@ static void pulled_done(struct run *run, struct tracee *t)
 	finish_exit(run, t, ret);
 }
 
+/* The bytes that came, as pages of the placeholder. */
+static int pull_bytes(struct run *run, struct tracee *t)
+{
+	const struct value *v = &t->req.val[1];
+
+	/* Who waits for a page must not see a part of one. */
+	if (t->pulled->lazy)
+		return lazy_need(run, t->pulled, t->fill_at,
+				 t->fill_at + v->len);
+	return image_pull(t->pulled, t->fill_at, v->data, v->len);
+}
+
 static void pulled(struct run *run, struct tracee *t)
 {
 	const struct form *f = form_of(t);
@@ -114,7 +126,7 @@ static void pulled(struct run *run, struct tracee *t)
 		return;
 	}
 	fd = tracee_fd(t, (int32_t)t->arg[f->in]);
-	if (fd < 0 || image_pull(t->pulled, t->fill_at, v->data, v->len) ||
+	if (fd < 0 || pull_bytes(run, t) ||
 	    (!off_address(t, f->in_off) &&
 	     lseek(fd, (off_t)t->fill_at, SEEK_SET) < 0)) {
 		if (fd >= 0)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,11 @@
 
 #include "base/log.h"
 #include "tracer/hooks.h"
+#include "tracer/lazy.h"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -89,14 +94,29 @@ static bool touches(const struct tracee *t, uint64_t *lo, uint64_t *hi)
 
 /* ---- mmap ---- */
 
+/* The process cannot go on. */
+static void end_process(struct tracee *t, const char *path, int err)
+{
+	log_err("the mapping of %s cannot be registered: %s: process %d is killed",
+		path, strerror(-err), t->tgid);
+	kill(t->tgid, SIGKILL);
+}
+
 static void mapped(struct run *run, struct tracee *t)
 {
 	struct map *part = &t->part;
 	int64_t ret = t->regs.ret;
+	int err = 0;
 
+	if (t->chore->lazy)
+		arch_put_args(t->pid, t->arg);
 	if (!is_error(ret)) {
 		part->lo = (uint64_t)ret;
 		part->hi = part->lo + page_up(t->arg[1]);
+		if (t->chore->lazy)
+			err = lazy_register(run, t, part);
+		if (err)
+			end_process(t, part->img->path, err);
 		/* It may lie where another one was. */
 		if (maps_remove(t->maps, part->lo, part->hi, keeper_release,
 				run) ||
@@ -107,24 +127,64 @@ static void mapped(struct run *run, struct tracee *t)
 	finish_exit(run, t, ret);
 }
 
+/*
+ * No page is made by the call itself. What cannot be written has to be private
+ * to be registered: nobody sees that, as long as it is not written.
+ */
+static void put_lazy(struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[4]);
+	uint64_t arg[CALL_ARGS];
+
+	memcpy(arg, t->arg, sizeof(arg));
+	arg[3] &= ~(uint64_t)MAP_POPULATE;
+	if (!e || e->remote->mode != O_RDWR)
+		arg[3] = (arg[3] & ~(uint64_t)MAP_TYPE) | MAP_PRIVATE;
+	arch_put_call(t->pid, t->regs.nr, arg);
+}
+
 static void map_ready(struct run *run, struct tracee *t)
 {
-	if (!t->maps)
-		t->maps = maps_new();
-	if (!t->maps)
-		finish_skip(run, t, -ENOMEM);
-	else if (t->chore->err)
+	if (t->chore->err) {
 		finish_skip(run, t, t->chore->err);
-	else
-		let_go_then(run, t, mapped);
+		return;
+	}
+	if (t->chore->lazy)
+		put_lazy(t);
+	let_go_then(run, t, mapped);
+}
+
+/*
+ * What is locked is wanted at once, and where other threads may look before the
+ * mapping is registered it has to be there.
+ */
+static bool may_wait(const struct tracee *t)
+{
+	return t->maps->faults && !(t->arg[3] & MAP_LOCKED) &&
+	       !(t->arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE) &&
+		 t->maps->refs > 1);
 }
 
 static void map_turn(struct run *run, struct tracee *t)
 {
 	uint64_t off = t->arg[5];
 
+	t->chore->lazy = may_wait(t);
 	keeper_map(run, t, (int32_t)t->arg[4], off, off + page_up(t->arg[1]),
 		   t->part.writes, map_ready);
+}
+
+/* The descriptor may be another one since the call was looked at. */
+static void map_begin(struct run *run, struct tracee *t)
+{
+	struct entry *e = files_get(t->files, (int32_t)t->arg[4]);
+
+	if (!e || !e->remote->image) {
+		finish_skip(run, t, -EBADF);
+		return;
+	}
+	t->part.img = e->remote->image;
+	keeper_turn(run, t, t->part.img, map_turn);
 }
 
 /* The kernel refuses it, whatever the file is. */
@@ -164,7 +224,14 @@ void hook_mmap(struct run *run, struct tracee *t)
 	t->part = (struct map){ .at = t->arg[5],
 				.img = e->remote->image,
 				.writes = writes };
-	keeper_turn(run, t, e->remote->image, map_turn);
+	if (!t->maps)
+		t->maps = maps_new();
+	if (!t->maps)
+		finish_skip(run, t, -ENOMEM);
+	else if (t->arg[1] > LAZY_MIN)
+		lazy_prepare(run, t, map_begin);
+	else
+		map_begin(run, t);
 }
 
 /* ---- munmap, msync ---- */
@@ -213,11 +280,17 @@ void hook_msync(struct run *run, struct tracee *t)
 
 /* ---- mremap ---- */
 
+static bool grows(const struct tracee *t)
+{
+	return page_up(t->arg[2]) > page_up(t->arg[1]);
+}
+
 static void remapped(struct run *run, struct tracee *t)
 {
 	uint64_t to = (uint64_t)t->regs.ret;
 	uint64_t from = t->arg[0];
 	struct map part = t->part;
+	int err = 0;
 
 	if (is_error(t->regs.ret)) {
 		finish_exit(run, t, t->regs.ret);
@@ -225,6 +298,13 @@ static void remapped(struct run *run, struct tracee *t)
 	}
 	part.lo = to;
 	part.hi = to + page_up(t->arg[2]);
+	if (grows(t) && t->chore->lazy)
+		err = lazy_extend(run, t, &part);
+	else if (grows(t) && part.img->lazy)
+		err = image_touch(part.img, part.at,
+				  part.at + (part.hi - part.lo));
+	if (err)
+		end_process(t, part.img->path, err);
 	/* It must not be without a mapping in between. */
 	image_ref(part.img)->maps++;
 	if (to == from || !(t->arg[3] & MREMAP_DONTUNMAP))
@@ -249,6 +329,9 @@ static void remap_ready(struct run *run, struct tracee *t)
 
 static void remap_turn(struct run *run, struct tracee *t)
 {
+	/* What it has now waits, or is here; what is new can wait as that. */
+	t->chore->lazy = t->part.img->lazy &&
+			 (!grows(t) || lazy_covers(t, t->part.lo));
 	keeper_map(run, t, -1, t->part.at, t->part.at + page_up(t->arg[2]),
 		   t->part.writes, remap_ready);
 }
@@ -270,6 +353,71 @@ void hook_mremap(struct run *run, struct tracee *t)
 
 	if (touches(t, &lo, &hi) || t->maps)
 		map_flush(run, t, lo, hi, false, remap);
+	else
+		let_go(run, t);
+}
+
+/* ---- holes ---- */
+
+static void punch_next(struct run *run, struct tracee *t);
+
+static void punch_filled(struct run *run, struct tracee *t)
+{
+	if (t->chore->err) {
+		finish_skip(run, t, -ENOMEM);
+		return;
+	}
+	keeper_end(run, t);
+	punch_next(run, t);
+}
+
+static void punch_turn(struct run *run, struct tracee *t)
+{
+	const struct map *part = &t->part;
+
+	keeper_map(run, t, -1, part->at, part->at + (part->hi - part->lo), true,
+		   punch_filled);
+}
+
+/* What is not here yet would come back. */
+static void punch_next(struct run *run, struct tracee *t)
+{
+	while (maps_next(t->maps, &t->map_at, t->map_lo, t->map_hi, &t->part)) {
+		if (!t->part.writes || !t->part.img->lazy)
+			continue;
+		keeper_turn(run, t, t->part.img, punch_turn);
+		return;
+	}
+	let_go(run, t);
+}
+
+/* MADV_REMOVE, which older kernels do not know there. */
+void hook_process_madvise(struct run *run, struct tracee *t)
+{
+	if ((int)t->arg[3] == MADV_REMOVE)
+		finish_skip(run, t, -EINVAL);
+	else
+		let_go(run, t);
+}
+
+/* MADV_REMOVE only; the filter lets the rest pass. */
+void hook_madvise(struct run *run, struct tracee *t)
+{
+	t->map_at = 0;
+	if ((int)t->arg[2] == MADV_REMOVE && touches(t, &t->map_lo, &t->map_hi))
+		punch_next(run, t);
+	else
+		let_go(run, t);
+}
+
+/* It is out of use since Linux 3.16, and would make a mapping unseen. */
+void hook_remap_pages(struct run *run, struct tracee *t)
+{
+	uint64_t lo;
+	uint64_t hi;
+
+	if (touches(t, &lo, &hi))
+		finish_skip(run, t, -EINVAL);
 	else
 		let_go(run, t);
 }

@@ -37,6 +37,8 @@ struct image *image_get(struct images *images, uint64_t dev, uint64_t ino,
 	img->refs = 1;
 	img->base = -1;
 	img->handle = -1;
+	img->next = UINT64_MAX;
+	img->window = IMAGE_BLOCK;
 	img->path = strdup(path ? path : "?");
 	img->memfd = memfd_create("rsc", MFD_CLOEXEC);
 	if (img->memfd < 0 || !img->path) {
@@ -141,6 +143,25 @@ bool image_piece(const struct image *img, uint64_t *lo, uint64_t *hi,
 	return true;
 }
 
+bool image_has(const struct image *img, uint64_t at)
+{
+	return has(img, at / IMAGE_BLOCK);
+}
+
+bool image_misses(const struct image *img, uint64_t lo, uint64_t hi,
+		  uint64_t max)
+{
+	uint64_t missing = 0;
+
+	if (hi > img->size)
+		hi = img->size;
+	for (uint64_t at = lo / IMAGE_BLOCK * IMAGE_BLOCK;
+	     at < hi && missing <= max; at += IMAGE_BLOCK)
+		if (!image_has(img, at))
+			missing += IMAGE_BLOCK;
+	return missing > max;
+}
+
 /* ---- bytes ---- */
 
 static int put(int fd, uint64_t at, const uint8_t *data, size_t len)
@@ -233,6 +254,27 @@ static int put_new(int fd, uint64_t at, const uint8_t *data, size_t len)
 	return err;
 }
 
+/*
+ * A block that is new in a file that is mapped lazily: who waits for a page
+ * sees it as soon as it is there, so it is put there whole. Zeros are not.
+ */
+static int put_pages(struct image *img, uint64_t at, const uint8_t *data,
+		     size_t len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int err = 0;
+
+	if (img->base >= 0)
+		err = put_new(img->base, at, data, len);
+	for (size_t i = 0; i < len && !err; i += page) {
+		size_t n = len - i < page ? len - i : page;
+
+		if (!is_zero(data + i, n))
+			err = put(img->memfd, at + i, data + i, n);
+	}
+	return err;
+}
+
 int image_fill(struct images *images, struct image *img, uint64_t at,
 	       const uint8_t *data, size_t len)
 {
@@ -243,6 +285,12 @@ int image_fill(struct images *images, struct image *img, uint64_t at,
 		uint64_t b = (at + i) / IMAGE_BLOCK;
 		bool known = has(img, b);
 
+		if (!known && img->lazy) {
+			err = put_pages(img, at + i, data + i, n);
+			if (!err)
+				err = note(images, img, b, IMAGE_BLOCK);
+			continue;
+		}
 		if (known || img->maps)
 			err = merge(img, at + i, data + i, n, known);
 		else
@@ -273,16 +321,43 @@ int image_hole(struct images *images, struct image *img, uint64_t lo,
 	return err;
 }
 
+void image_grow(struct image *img, uint64_t from)
+{
+	struct images none = { 0 };
+
+	/* Of others' files more is not known. */
+	if (img->base < 0)
+		return;
+	for (uint64_t b = (from + IMAGE_BLOCK - 1) / IMAGE_BLOCK;
+	     b * IMAGE_BLOCK < img->size; b++)
+		if (note(&none, img, b, 0))
+			return;
+}
+
 int image_wrote(struct image *img, uint64_t at, const uint8_t *data, size_t len)
 {
+	uint64_t size = img->size;
 	int err = 0;
 
-	if (at + len > img->size)
+	if (at + len > size) {
 		err = image_resize(img, at + len);
-	if (!err)
-		err = put(img->memfd, at, data, len);
-	if (!err && img->base >= 0)
-		err = put(img->base, at, data, len);
+		image_grow(img, size);
+	}
+	while (len && !err) {
+		size_t n = IMAGE_BLOCK - at % IMAGE_BLOCK;
+
+		if (n > len)
+			n = len;
+		/* What is not here will come with the rest of its page. */
+		if (!img->lazy || image_has(img, at)) {
+			err = put(img->memfd, at, data, n);
+			if (!err && img->base >= 0)
+				err = put(img->base, at, data, n);
+		}
+		at += n;
+		data += n;
+		len -= n;
+	}
 	return err;
 }
 
@@ -315,9 +390,96 @@ void image_empty(struct images *images, struct image *img)
 		close(img->base);
 	img->base = -1;
 	img->held = false;
+	img->lazy = false;
+	img->filled = false;
+	img->reach = 0;
+	img->next = UINT64_MAX;
+	img->window = IMAGE_BLOCK;
 	if (!img->pulls && ftruncate(img->memfd, 0))
 		return;
 	img->size = 0;
+}
+
+/* ---- what is lazily here ---- */
+
+bool image_strays(const struct image *img, uint64_t *lo, uint64_t *hi,
+		  size_t max)
+{
+	uint64_t end = *hi < img->size ? *hi : img->size;
+	uint64_t at = *lo / IMAGE_BLOCK * IMAGE_BLOCK;
+
+	while (at < end) {
+		off_t data = lseek(img->memfd, (off_t)at, SEEK_DATA);
+
+		if (data < 0 || (uint64_t)data >= end)
+			return false;
+		at = (uint64_t)data / IMAGE_BLOCK * IMAGE_BLOCK;
+		while (at < end && image_has(img, at))
+			at += IMAGE_BLOCK;
+		if (at <= (uint64_t)data && at < end) {
+			*lo = at;
+			*hi = at + (max < IMAGE_BLOCK ? max : IMAGE_BLOCK);
+			return true;
+		}
+	}
+	return false;
+}
+
+int image_drop_strays(struct image *img, uint64_t lo, uint64_t hi)
+{
+	uint64_t at = lo;
+	uint64_t end = hi;
+	int err = 0;
+
+	while (!err && image_strays(img, &at, &end, IMAGE_BLOCK)) {
+		err = punch(img->memfd, at, end);
+		at = end;
+		end = hi;
+	}
+	return err;
+}
+
+int image_touch(const struct image *img, uint64_t lo, uint64_t hi)
+{
+	lo = lo / PAGE * PAGE;
+	hi = (hi + PAGE - 1) / PAGE * PAGE;
+	if (hi > (img->size + PAGE - 1) / PAGE * PAGE)
+		hi = (img->size + PAGE - 1) / PAGE * PAGE;
+	if (lo >= hi)
+		return 0;
+	return fallocate(img->memfd, FALLOC_FL_KEEP_SIZE, (off_t)lo,
+			 (off_t)(hi - lo)) ?
+		       -errno :
+		       0;
+}
+
+/* Blocks from the hand on, once around; what nobody can have changed. */
+static void give_up(struct images *images, struct image *img, uint64_t len,
+		    uint64_t room)
+{
+	uint64_t n = img->words * 64;
+
+	for (uint64_t i = 0; i < n && images->bytes + len > room; i++) {
+		uint64_t b = img->hand++ % n;
+
+		if (!has(img, b) ||
+		    punch(img->memfd, b * IMAGE_BLOCK, (b + 1) * IMAGE_BLOCK))
+			continue;
+		img->have[b / 64] &= ~(UINT64_C(1) << b % 64);
+		images->bytes -= IMAGE_BLOCK;
+		img->bytes -= IMAGE_BLOCK;
+	}
+}
+
+bool image_make_room(struct images *images, uint64_t len, uint64_t room)
+{
+	struct image *img;
+
+	for (img = images->table; img; img = img->hh.next)
+		if (images->bytes + len > room && img->lazy && !img->filled &&
+		    img->base < 0 && !img->pulls)
+			give_up(images, img, len, room);
+	return images->bytes + len <= room;
 }
 
 /* ---- copies ---- */

@@ -35,13 +35,20 @@ struct image {
 	bool held;	    /* nobody else on the server can write it */
 	bool lost;	    /* the server has given it to somebody else */
 	bool stale;	    /* its size may be another one */
+	bool lazy;	    /* mappings wait for pages that are missing */
+	bool filled;	    /* there were mappings that do not */
+	bool serving;	    /* somebody waits, and a chore reads */
 	unsigned int maps;  /* mappings in the session */
 	unsigned int pulls; /* copies under way that use the pages */
 	uint64_t size;	    /* of the file, while there are mappings */
 	uint64_t bytes;	    /* of blocks that are here and hold something */
 	uint64_t *have;	    /* owned: bits, by block */
 	size_t words;
-	char *path; /* owned: for messages */
+	uint64_t reach;	 /* where the last of those ends, in the file */
+	uint64_t next;	 /* a fault there is one in a row */
+	uint64_t window; /* bytes that it brings */
+	uint64_t hand;	 /* where image_make_room() goes on */
+	char *path;	 /* owned: for messages */
 };
 
 struct images {
@@ -72,6 +79,22 @@ int image_resize(struct image *img, uint64_t size);
  */
 bool image_piece(const struct image *img, uint64_t *lo, uint64_t *hi,
 		 size_t max, bool here);
+/* Is the block of this byte here? */
+bool image_has(const struct image *img, uint64_t at);
+/* Are there more than max bytes of [lo, hi) that are not here? */
+bool image_misses(const struct image *img, uint64_t lo, uint64_t hi,
+		  uint64_t max);
+/* As image_piece(): blocks that are missing, and have pages nevertheless. */
+bool image_strays(const struct image *img, uint64_t *lo, uint64_t *hi,
+		  size_t max);
+/* No such pages in [lo, hi); 0 or -errno. */
+int image_drop_strays(struct image *img, uint64_t lo, uint64_t hi);
+/* Bytes of blocks that are here have pages: zeros may have none. 0 or -errno. */
+int image_touch(const struct image *img, uint64_t lo, uint64_t hi);
+/* The file has become longer, in the session: what is new is zeros. */
+void image_grow(struct image *img, uint64_t from);
+/* Gives up pages that can be read again, until len bytes have room. */
+bool image_make_room(struct images *images, uint64_t len, uint64_t room);
 /* No block is here any more; the pages stay as they are. */
 void image_forget(struct images *images, struct image *img);
 /*

@@ -24,10 +24,12 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "call/wire.h"
 #include "tracer/keeper_internal.h"
 #include "tracer/tracee.h"
 
-static struct tracee *new_task(struct run *run, const struct tracee *root)
+static struct tracee *new_task(struct run *run, const struct tracee *root,
+			       uint32_t share)
 {
 	struct tracee *task = calloc(1, sizeof(*task));
 
@@ -35,7 +37,7 @@ static struct tracee *new_task(struct run *run, const struct tracee *root)
 		free(task);
 		return NULL;
 	}
-	tell_spawn(run, task, root->task, 0);
+	tell_spawn(run, task, root->task, share);
 	return task;
 }
 
@@ -44,9 +46,14 @@ int keeper_init(struct run *run, struct tracee *root)
 	struct keeper *k = &run->keeper;
 
 	k->buf = malloc(KEEPER_STEP);
-	k->task = new_task(run, root);
-	k->readers = new_task(run, root);
+	k->task = new_task(run, root, 0);
+	k->readers = new_task(run, root, 0);
 	return k->buf && k->task && k->readers ? 0 : -ENOMEM;
+}
+
+struct tracee *keeper_twin(struct run *run)
+{
+	return new_task(run, run->keeper.task, SPAWN_FILES | SPAWN_FS);
 }
 
 /* ---- turns ---- */
@@ -113,22 +120,20 @@ void keeper_settle(struct run *run, struct tracee *t, uint64_t dev,
 }
 
 /* A chore of the keeper's own. */
-void keeper_queue(struct run *run, struct image *img, int fd,
+bool keeper_queue(struct run *run, struct image *img, int fd,
 		  void (*step)(struct run *run, struct chore *c))
 {
 	struct chore *c = calloc(1, sizeof(*c));
 
-	if (!c) {
-		log_err("out of memory: %s is not written back", img->path);
-		run->keeper.lost = true;
-		return;
-	}
+	if (!c)
+		return false;
 	c->img = image_ref(img);
 	c->fd = fd;
 	c->step = step;
 	LL_APPEND(run->keeper.first, c);
 	if (run->keeper.first == c)
 		begin(run, c);
+	return true;
 }
 
 void keeper_end(struct run *run, struct tracee *t)
@@ -254,12 +259,18 @@ static void release(struct run *run, struct chore *c)
 		keeper_write_back(run, c);
 }
 
+void keeper_fails(struct run *run, const struct image *img)
+{
+	log_err("out of memory: %s is not written back", img->path);
+	run->keeper.lost = true;
+}
+
 void keeper_release(void *ctx, struct image *img)
 {
 	struct run *run = ctx;
 
-	if (img->handle >= 0)
-		keeper_queue(run, img, -1, release);
+	if (img->handle >= 0 && !keeper_queue(run, img, -1, release))
+		keeper_fails(run, img);
 	image_unref(&run->keeper.images, img);
 }
 
@@ -270,5 +281,7 @@ void keeper_finish(struct run *run)
 	if (run->keeper.task) {
 		tell_exit(run, run->keeper.task);
 		tell_exit(run, run->keeper.readers);
+		if (run->keeper.filler)
+			tell_exit(run, run->keeper.filler);
 	}
 }

@@ -20,16 +20,19 @@ struct chore {
 	void (*after)(struct run *run, struct chore *c); /* when t is NULL */
 	uint64_t lo;					 /* bytes of the file */
 	uint64_t hi;
+	uint64_t grown; /* from here on it is read afterwards, if not 0 */
+	uint64_t end;	/* of a lazy mapping, while other bytes are read */
 	uint64_t at;
 	uint64_t data; /* to here there are no holes */
 	size_t len;    /* of what is on its way */
 	int64_t err;
 	int fd;	     /* the handle that somebody waits to read */
 	bool writes; /* for a mapping that can be written */
-	enum { MISSING, KNOWN, ALL } blocks; /* that are to be read */
-	bool sync;			     /* to the disk */
-	bool works;			     /* the keeper has asked */
-	bool wrote;			     /* t changes the file itself */
+	bool lazy;   /* for one that can wait, or that does, afterwards */
+	enum { MISSING, KNOWN, ALL, STRAYS } blocks; /* that are to be read */
+	bool sync;				     /* to the disk */
+	bool works;				     /* the keeper has asked */
+	bool wrote; /* t changes the file itself */
 };
 
 #define KEEPER_ROOM (1ull << 30)
@@ -38,6 +41,7 @@ struct keeper {
 	uint64_t room;		/* --map-memory, in bytes */
 	struct tracee *task;	/* owned: a name on the wire, no process */
 	struct tracee *readers; /* owned: the same, for rsc_recall */
+	struct tracee *filler;	/* owned: the same, lazy_fill.c's; or NULL */
 	struct chore *first;	/* owned: who has the turn, who waits */
 	struct images images;
 	uint8_t *buf; /* owned */
@@ -73,7 +77,8 @@ void keeper_lost(struct run *run);
 
 /*
  * Bytes [lo, hi) of the file are wanted for a mapping; descriptor fd of t is
- * how it has the file.
+ * how it has the file. Where t->chore->lazy is set they need not be here; it
+ * says then whether the mapping has to wait for its pages.
  */
 void keeper_map(struct run *run, struct tracee *t, int fd, uint64_t lo,
 		uint64_t hi, bool writes,

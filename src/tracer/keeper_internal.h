@@ -17,13 +17,23 @@ void keeper_ask(struct run *run, struct chore *c, step_fn step);
 const struct req *keeper_reply(const struct run *run);
 /* The keeper's part is done, with err: whoever waits goes on. */
 void keeper_done(struct run *run, struct chore *c, int64_t err);
-/* A chore of the keeper's own, for the readers of handle fd if it has any. */
-void keeper_queue(struct run *run, struct image *img, int fd, step_fn step);
+/*
+ * A chore of the keeper's own, for the readers of handle fd if it has any.
+ * False when out of memory.
+ */
+bool keeper_queue(struct run *run, struct image *img, int fd, step_fn step);
+/* There is no memory for one that was to write img back. */
+void keeper_fails(struct run *run, const struct image *img);
 /* The chore's turn is over; it is freed. */
 void keeper_finish_chore(struct run *run, struct chore *c);
 
+/* A task that shares the keeper's handles; NULL: none can be had. */
+struct tracee *keeper_twin(struct run *run);
+
 /* keeper_read.c: everything that is here is read again. */
 void keeper_reread(struct run *run, struct chore *c);
+/* What is missing of [lo, hi) is read; keeper_done() at the end. */
+void keeper_fill(struct run *run, struct chore *c, uint64_t lo, uint64_t hi);
 
 /* keeper_write.c */
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "tracer/keeper_internal.h"
+#include "tracer/lazy.h"
 #include "tracer/tracee.h"
 
 /* ---- reading ---- */
@@ -13,6 +14,8 @@
 #define SIZE_LIMIT (1ll << 42)
 
 static void fill(struct run *run, struct chore *c);
+static void begin_lazy(struct run *run, struct chore *c);
+static void fill_grown(struct run *run, struct chore *c);
 
 static void filled(struct run *run, struct chore *c)
 {
@@ -44,6 +47,8 @@ static bool next_piece(const struct chore *c, uint64_t *lo, uint64_t *hi)
 {
 	*lo = c->at;
 	*hi = c->hi < c->img->size ? c->hi : c->img->size;
+	if (c->blocks == STRAYS)
+		return image_strays(c->img, lo, hi, KEEPER_STEP);
 	if (c->blocks != ALL)
 		return image_piece(c->img, lo, hi, KEEPER_STEP,
 				   c->blocks == KNOWN);
@@ -108,7 +113,12 @@ static void fill(struct run *run, struct chore *c)
 	struct req *req;
 
 	if (!next_piece(c, &lo, &hi)) {
-		keeper_done(run, c, 0);
+		if (c->blocks == STRAYS)
+			begin_lazy(run, c);
+		else if (c->grown)
+			fill_grown(run, c);
+		else
+			keeper_done(run, c, 0);
 		return;
 	}
 	if (c->blocks == MISSING && lo >= c->data &&
@@ -118,7 +128,7 @@ static void fill(struct run *run, struct chore *c)
 		return;
 	}
 	if (c->blocks != KNOWN &&
-	    run->keeper.images.bytes + (hi - lo) > run->keeper.room) {
+	    !image_make_room(&run->keeper.images, hi - lo, run->keeper.room)) {
 		log_err("mmap: %s: more than %llu MiB of remote files are mapped: ENODEV; --map-memory allows more",
 			c->img->path,
 			(unsigned long long)run->keeper.room >> 20);
@@ -137,11 +147,71 @@ static void fill(struct run *run, struct chore *c)
 	keeper_ask(run, c, filled);
 }
 
+void keeper_fill(struct run *run, struct chore *c, uint64_t lo, uint64_t hi)
+{
+	c->lo = lo;
+	c->hi = hi;
+	c->at = lo;
+	c->data = 0;
+	c->blocks = MISSING;
+	fill(run, c);
+}
+
+/* What is mapped at once has to be here also when the file becomes longer. */
+static void fill_grown(struct run *run, struct chore *c)
+{
+	uint64_t from = c->grown;
+
+	c->grown = 0;
+	keeper_fill(run, c, from, c->img->reach);
+}
+
+/*
+ * What is here shows that what is mapped lazily is missing; where it may be old
+ * it is read again.
+ */
+static void begin_lazy(struct run *run, struct chore *c)
+{
+	bool old = c->img->maps && c->img->base < 0;
+
+	c->img->lazy = true;
+	c->at = c->lo;
+	c->hi = c->end;
+	c->blocks = KNOWN;
+	if (old)
+		fill(run, c);
+	else
+		keeper_done(run, c, 0);
+}
+
+/* The bytes of the mapping, now or when they are wanted. */
+static void bring(struct run *run, struct chore *c)
+{
+	struct image *img = c->img;
+
+	c->lazy = c->lazy &&
+		  (img->lazy || image_misses(img, c->lo, c->hi, LAZY_MIN));
+	if (!c->lazy) {
+		img->filled = true;
+		if (img->reach < c->hi)
+			img->reach = c->hi;
+		fill(run, c);
+		return;
+	}
+	/* No page may be here whose block is said to be missing. */
+	c->end = c->hi;
+	c->at = 0;
+	c->hi = UINT64_MAX;
+	c->blocks = STRAYS;
+	fill(run, c);
+}
+
 /* The size is in the reply; its pages follow. */
 static void sized(struct run *run, struct chore *c)
 {
 	const struct stat *st = (const void *)keeper_reply(run)->val[1].data;
 	int err = (int)keeper_reply(run)->ret;
+	uint64_t size = c->img->size;
 
 	if (!err && (!st || st->st_size < 0))
 		err = -EIO;
@@ -153,10 +223,17 @@ static void sized(struct run *run, struct chore *c)
 		c->blocks = MISSING;
 		err = image_begin_writes(&run->keeper.images, c->img);
 	}
-	if (err)
+	if (err) {
 		keeper_done(run, c, err);
-	else
-		fill(run, c);
+		return;
+	}
+	if (c->blocks != KNOWN) {
+		bring(run, c);
+		return;
+	}
+	if (c->img->size > size && c->img->reach > size)
+		c->grown = size ? size : 1;
+	fill(run, c);
 }
 
 static void ask_size(struct run *run, struct chore *c)
@@ -192,7 +269,7 @@ static void ready(struct run *run, struct chore *c)
 	/* Where a mapping can be written, what is here is what counts. */
 	if (c->img->base >= 0) {
 		c->blocks = MISSING;
-		fill(run, c);
+		bring(run, c);
 		return;
 	}
 	c->blocks = c->img->maps ? ALL : MISSING;

@@ -126,7 +126,8 @@ static void recalled(struct run *run, struct tracee *task)
 		if (fd >= 0 && img->handle == fd)
 			break;
 	if (img) {
-		keeper_queue(run, img, (int)fd, write_back);
+		if (!keeper_queue(run, img, (int)fd, write_back))
+			keeper_fails(run, img);
 		return;
 	}
 	/* It was let go meanwhile, and nobody waits. */

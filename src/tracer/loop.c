@@ -99,6 +99,7 @@ static void on_exec(struct run *run, struct tracee *t)
 	t->then = NULL;
 	maps_unref(t->maps, keeper_release, run);
 	t->maps = NULL;
+	lazy_sweep(run);
 	if (tracee_unshare(run, t, SPAWN_FS)) {
 		kill(t->pid, SIGKILL);
 		return;
@@ -359,6 +360,9 @@ void loop(struct run *run)
 			continue;
 		case EVENT_PLACE:
 			placeholder_event(run);
+			continue;
+		case EVENT_FAULT:
+			lazy_event(run);
 			continue;
 		case EVENT_NONE:
 			continue;

@@ -23,6 +23,8 @@ struct maps {
 	struct map *map; /* owned */
 	size_t n;
 	size_t cap;
+	struct faults *faults; /* lazy.c's, of this address space; or NULL */
+	bool eager;	       /* it cannot have one */
 };
 
 struct maps *maps_new(void);

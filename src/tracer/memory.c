@@ -10,10 +10,19 @@
 
 #define PAGE 4096u
 
+bool (*memory_guard)(pid_t pid, uint64_t addr, size_t len);
+
+static bool may_touch(pid_t pid, uint64_t addr, size_t len)
+{
+	return !memory_guard || memory_guard(pid, addr, len);
+}
+
 ssize_t memory_read_some(pid_t pid, uint64_t addr, void *data, size_t len)
 {
 	size_t done = 0;
 
+	if (!may_touch(pid, addr, len))
+		return -EFAULT;
 	while (done < len) {
 		struct iovec here = { (char *)data + done, len - done };
 		struct iovec there = { (void *)(uintptr_t)(addr + done),
@@ -34,6 +43,8 @@ ssize_t memory_write_some(pid_t pid, uint64_t addr, const void *data,
 {
 	size_t done = 0;
 
+	if (!may_touch(pid, addr, len))
+		return -EFAULT;
 	while (done < len) {
 		struct iovec here = { (char *)(uintptr_t)data + done,
 				      len - done };
@@ -73,6 +84,8 @@ int memory_force(pid_t pid, uint64_t addr, const void *data, size_t len)
 	ssize_t n;
 	int fd;
 
+	if (!may_touch(pid, addr, len))
+		return -EFAULT;
 	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
 	fd = open(name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

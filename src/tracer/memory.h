@@ -5,9 +5,16 @@
 #ifndef RSC_MEMORY_H
 #define RSC_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * Asked before memory is touched, if it is not NULL: false when that cannot be.
+ * What is not there yet would be waited for.
+ */
+extern bool (*memory_guard)(pid_t pid, uint64_t addr, size_t len);
 
 int memory_read(pid_t pid, uint64_t addr, void *data, size_t len);
 int memory_write(pid_t pid, uint64_t addr, const void *data, size_t len);

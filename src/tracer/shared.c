@@ -99,15 +99,20 @@ static void read_again(struct run *run, struct tracee *t)
 
 static void changed(struct run *run, struct tracee *t)
 {
+	struct image *img = t->chore->img;
+	uint64_t size = img->size;
+
 	if (t->req.ret < 0) {
 		finish_reply(run, t);
 		return;
 	}
 	if (!strcmp(t->call->name, "ftruncate") &&
-	    !image_resize(t->chore->img, t->req.val[1].num))
+	    !image_resize(img, t->req.val[1].num)) {
+		image_grow(img, size);
 		finish_reply(run, t);
-	else
+	} else {
 		read_again(run, t);
+	}
 }
 
 static void wrote_at(struct run *run, struct tracee *t, uint64_t at)

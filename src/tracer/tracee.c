@@ -136,6 +136,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	keeper_forget(run, t);
 	image_pull_end(&run->keeper.images, t->pulled);
 	maps_unref(t->maps, keeper_release, run);
+	lazy_sweep(run);
 	exec_drop(t);
 	scratch_drop(t);
 	aio_drop(t);

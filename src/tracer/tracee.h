@@ -33,6 +33,7 @@
 #include "tracer/exec.h"
 #include "tracer/files.h"
 #include "tracer/keeper.h"
+#include "tracer/lazy.h"
 #include "tracer/maps.h"
 #include "tracer/place.h"
 #include "tracer/print.h"
@@ -105,15 +106,16 @@ struct tracee {
 	struct fs *fs;
 	struct program *program;
 	struct scratch scratch;
-	struct exec *exec;  /* owned: the execve under way, or NULL */
-	int new_handle;	    /* opened, its placeholder not yet there */
-	then_fn if_local;   /* at the exit stop of a local call, or NULL */
-	then_fn if_ours;    /* instead of proc_run() */
-	then_fn if_remote;  /* at the reply, instead of the usual end */
-	char **renamed;	    /* in the arena: names here of its paths */
-	then_fn if_allowed; /* after the strict rules, instead of the wire */
-	then_fn if_done;    /* with the result, instead of the program */
-	struct aio *aio;    /* owned: its io_submit under way, or NULL */
+	struct inject inject; /* lazy.c's */
+	struct exec *exec;    /* owned: the execve under way, or NULL */
+	int new_handle;	      /* opened, its placeholder not yet there */
+	then_fn if_local;     /* at the exit stop of a local call, or NULL */
+	then_fn if_ours;      /* instead of proc_run() */
+	then_fn if_remote;    /* at the reply, instead of the usual end */
+	char **renamed;	      /* in the arena: names here of its paths */
+	then_fn if_allowed;   /* after the strict rules, instead of the wire */
+	then_fn if_done;      /* with the result, instead of the program */
+	struct aio *aio;      /* owned: its io_submit under way, or NULL */
 	struct own_filter *own_filter; /* a reference, or NULL */
 	bool no_new_privs;	       /* as the program knows it */
 	struct swap *swap;	       /* in the arena: swap.c's, or NULL */
@@ -218,9 +220,13 @@ struct run {
 	int sigchld;  /* owned signalfd */
 	struct waiting wait;
 	struct place place;
-	struct buf in;	/* bytes come from the server */
-	struct buf out; /* a frame under construction */
+	struct buf in;	 /* bytes come from the server */
+	size_t in_used;	 /* of them the frames up to that under way */
+	struct buf late; /* ask.c's: what came while one answer was awaited */
+	bool in_waits;	 /* there may be whole frames in them */
+	struct buf out;	 /* a frame under construction */
 	struct keeper keeper;
+	struct lazy lazy;
 	const char *server_name;
 	uint32_t last_task;
 	pid_t child; /* the program */
@@ -264,6 +270,13 @@ void take_replies(struct run *run);
 void link_lost(struct run *run, const char *why);
 /* Waits for the one outstanding reply of t (start-up only). 0 or -errno. */
 int ask_now(struct run *run, struct tracee *t);
+
+/*
+ * The answer to task->req, which no process waits for, before this returns:
+ * nothing else that the server says is looked at meanwhile. 0, or -EIO when
+ * the link is lost.
+ */
+int ask_alone(struct run *run, struct tracee *task);
 
 /* Gives up the call that t asked. */
 void tell_cancel(struct run *run, struct tracee *t);
@@ -550,6 +563,7 @@ enum event {
 	EVENT_STOP,  /* or death: *pid and *status as waitpid gives them */
 	EVENT_REPLY, /* the channel can be read */
 	EVENT_PLACE, /* the listener can be read */
+	EVENT_FAULT, /* lazy_event() has something to do */
 	EVENT_END,   /* nobody is left */
 };
 

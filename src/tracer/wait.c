@@ -238,17 +238,20 @@ static void empty_sigchld(struct run *run)
 
 static enum event wait_all(struct run *run, int timeout)
 {
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = run->sigchld, .events = POLLIN },
 		{ .fd = run->lost ? -1 : run->channel.in, .events = POLLIN },
 		{ .fd = run->listener, .events = POLLIN },
+		{ .fd = run->lazy.n ? run->lazy.epoll : -1, .events = POLLIN },
 	};
 
 	run->wait.woken = false;
 	if (run->lost)
 		atomic_store(&run->wait.lost, true);
-	if (poll(p, 3, timeout) <= 0)
+	if (poll(p, 4, timeout) <= 0)
 		return EVENT_NONE;
+	if (p[3].revents)
+		return EVENT_FAULT;
 	if (p[0].revents)
 		run->wait.stale = true;
 	if (p[2].revents & POLLIN)
@@ -280,10 +283,13 @@ enum event wait_event(struct run *run, pid_t *pid, int *status)
 	enum event event;
 	int timeout;
 
+	if (run->in_waits)
+		return EVENT_REPLY;
 	do {
 		timeout = park_slow(run);
 		if (run->wait.watched && !run->wait.woken && !run->watched &&
-		    !run->outstanding && !run->placing && run->told < TOLD_MAX)
+		    !run->outstanding && !run->placing && !run->lazy.n &&
+		    run->told < TOLD_MAX)
 			event = sleep_for_stop(run, pid, status);
 		else if (timeout == PARK_SOON && run->nasking == run->ntracees)
 			event = spin(run) || reply_comes(run, timeout) ?

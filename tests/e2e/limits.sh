@@ -29,7 +29,8 @@ there bash -c 'head -c 1100000 /dev/zero >huge'
 OPTS=(--map-memory=1)
 ours python3 -c 'import errno, mmap, os
 f = os.open("huge", os.O_RDONLY)
-try: mmap.mmap(f, 0, prot=mmap.PROT_READ)
+MAP_LOCKED = 0x2000
+try: mmap.mmap(f, 0, mmap.MAP_PRIVATE | MAP_LOCKED, mmap.PROT_READ)
 except OSError as e: print(errno.errorcode[e.errno])
 print(mmap.mmap(f, 4096, prot=mmap.PROT_READ)[:2])
 print(os.pread(f, 2, 1100000 - 2))' >"$T/note/out" 2>"$T/note/err"

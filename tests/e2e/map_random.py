@@ -1,14 +1,18 @@
 """Random calls on one file, through descriptors and through memory, by one
-process and its children: map_random.py SEED COUNT. What each call gives is
-printed, so two runs with one seed print the same wherever the file is."""
+process and its children: map_random.py SEED COUNT [PAGES]. What each call gives
+is printed, so two runs with one seed print the same wherever the file is. PAGES
+is how large the steps are in which places and lengths are chosen."""
 import ctypes
 import os
 import random
 import signal
 import sys
+import zlib
 
 PAGE = os.sysconf("SC_PAGESIZE")
+UNIT = PAGE * int(sys.argv[3]) if len(sys.argv) > 3 else PAGE
 READ, WRITE, SHARED, PRIVATE, SYNC = 1, 2, 1, 2, 4
+REMOVE, DONTNEED = 9, 4
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
@@ -16,6 +20,12 @@ libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int,
                       ctypes.c_int, ctypes.c_int, ctypes.c_long]
 libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 libc.msync.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+for call in libc.read, libc.write, libc.pread, libc.pwrite:
+    call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t,
+                     ctypes.c_long][:4 if call in (libc.pread, libc.pwrite)
+                                    else 3]
+    call.restype = ctypes.c_ssize_t
 libc.mremap.restype = ctypes.c_void_p
 libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t,
                         ctypes.c_int]
@@ -44,14 +54,16 @@ class World:
         n = self.random.randrange(1, most)
         return bytes([self.random.randrange(256)]) * n
 
-    def say(self, *words):
-        print(os.getpid() == PARENT, *words, flush=True)
+    def say(self, name, *words):
+        words = [(len(w), w[:4], zlib.crc32(w)) if isinstance(w, bytes) else w
+                 for w in words]
+        print(os.getpid() == PARENT, name, *words, flush=True)
 
     def fd(self):
         return self.random.choice(self.fds)
 
     def place(self):
-        return self.random.randrange(5 * PAGE)
+        return self.random.randrange(5 * UNIT)
 
     # Each returns what is printed.
 
@@ -105,8 +117,8 @@ class World:
     def do_mmap(self):
         shared = self.random.random() < 0.8
         prot = self.random.choice([READ, READ | WRITE, READ | WRITE])
-        offset = self.random.randrange(4) * PAGE
-        length = self.random.randrange(1, 4 * PAGE)
+        offset = self.random.randrange(4) * UNIT
+        length = self.random.randrange(1, 4 * UNIT)
         address = libc.mmap(None, length, prot, SHARED if shared else PRIVATE,
                             self.fd(), offset)
         if address == FAILED:
@@ -121,7 +133,7 @@ class World:
 
     def do_mremap(self):
         m = self.random.choice(self.maps)
-        length = self.random.randrange(1, 5 * PAGE)
+        length = self.random.randrange(1, 5 * UNIT)
         address = libc.mremap(m.address, m.length, length, 1)
         if address == FAILED:
             raise OSError(ctypes.get_errno(), "mremap")
@@ -149,6 +161,64 @@ class World:
         data = self.bytes(300)[:room - at]
         ctypes.memmove(m.address + at, data, len(data))
         return len(data)
+
+    def somewhere(self, prot):
+        """Address and length in a shared mapping, and a place in the file
+        that is elsewhere: a copy onto itself depends on its steps."""
+        m = self.random.choice(self.maps)
+        room = m.room()
+        at = self.random.randrange(room) if room else 0
+        n = self.random.randrange(1, 2 * PAGE)
+        if not room or m.prot & prot != prot or not m.shared:
+            return None, 0, 0
+        place = self.place()
+        n = min(room - at, n)
+        return (m.address + at if abs(m.offset + at - place) >= n else None, n,
+                place)
+
+    def result(self, ret):
+        return ret if ret >= 0 else -ctypes.get_errno()
+
+    def do_read_there(self):
+        address, n, place = self.somewhere(WRITE)
+        return address and self.result(
+            libc.pread(self.fd(), address, n, place))
+
+    def do_write_from_there(self):
+        address, n, place = self.somewhere(READ)
+        return address and self.result(
+            libc.pwrite(self.fd(), address, n, place))
+
+    def do_pipe(self):
+        """The kernel here reads what is mapped, and writes there."""
+        r, w = os.pipe()
+        address, n, _ = self.somewhere(READ)
+        ret = address and self.result(libc.write(w, address, n))
+        address, room, _ = self.somewhere(WRITE)
+        if ret and address:
+            ret = str((ret, self.result(libc.read(r, address, room))))
+        elif ret:
+            ret = os.read(r, n)
+        os.close(r)
+        os.close(w)
+        return ret
+
+    def do_sendfile(self):
+        r, w = os.pipe()
+        n = os.sendfile(w, self.fd(), self.place(), 3000)
+        data = os.read(r, n) if n else b""
+        os.close(r)
+        os.close(w)
+        return data
+
+    def do_madvise(self):
+        m = self.random.choice(self.maps)
+        advice = self.random.choice([REMOVE, DONTNEED])
+        pages = self.random.randrange(1, 4)
+        at = self.random.randrange(max(1, m.length // PAGE)) * PAGE
+        if not m.shared or at + pages * PAGE > m.length:
+            return None
+        return self.result(libc.madvise(m.address + at, pages * PAGE, advice))
 
     def do_fork(self):
         if self.depth > 1:
@@ -178,7 +248,9 @@ class World:
 PARENT = os.getpid()
 world = World(int(sys.argv[1]))
 world.fds.append(os.open("f", os.O_RDWR | os.O_CREAT, 0o644))
-os.write(world.fds[0], b"0123456789abcdef" * 1000)
+for place in range(0, 4 * UNIT - 384, max(16000, UNIT // 3)):
+    os.pwrite(world.fds[0], b"%015d\n" % place * 1000, place)
+os.lseek(world.fds[0], 16000, os.SEEK_SET)
 world.run(int(sys.argv[2]))
 # A copy: pages that were only looked at take room in some files.
 with open("f", "rb") as f, open("copy", "wb") as copy:
