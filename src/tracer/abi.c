@@ -101,6 +101,37 @@ void abi_say_foreign(const char *path, const char *interpreter)
 		path, interpreter, *interpreter ? ", " : "");
 }
 
+static const struct {
+	uint16_t machine;
+	const char *name;
+} machines[] = {
+	{ EM_X86_64, "x86_64" }, { EM_AARCH64, "aarch64" },
+	{ EM_386, "i386" },	 { EM_ARM, "arm" },
+	{ EM_RISCV, "riscv" },	 { EM_PPC64, "powerpc64" },
+	{ EM_PPC, "powerpc" },	 { EM_MIPS, "mips" },
+	{ EM_S390, "s390" },	 { EM_SPARCV9, "sparc64" },
+	{ EM_IA_64, "ia64" },	 { 258, "loongarch" },
+	{ EM_ALPHA, "alpha" },	 { EM_68K, "m68k" },
+	{ EM_PARISC, "parisc" },
+};
+
+void abi_say_other(const char *path, const char *head)
+{
+	struct elf_head elf;
+	size_t i = 0;
+
+	memcpy(&elf, head, sizeof(elf));
+	while (i < sizeof(machines) / sizeof(*machines) &&
+	       machines[i].machine != elf.machine)
+		i++;
+	log_warn("%s: a program for %s (ELF machine %u), and this is " ARCH_NAME
+		 ": it runs if this kernel has a handler for it (binfmt_misc)",
+		 path,
+		 i < sizeof(machines) / sizeof(*machines) ? machines[i].name :
+							    "another machine",
+		 elf.machine);
+}
+
 /* The interpreter of a #! line, or NULL. Changes head. */
 static char *interpreter(char *head)
 {

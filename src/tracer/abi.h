@@ -23,6 +23,8 @@ struct tracee;
 int abi_check_file(pid_t pid, int dirfd, const char *path);
 /* An image (its first 64 bytes) of 32 bits that this kernel would run. */
 bool abi_is_foreign_image(const char *head);
+/* A line: the ELF file at path, which begins with head, is for another machine. */
+void abi_say_other(const char *path, const char *head);
 /* The line for one; interpreter, if not empty, is it, of the script path. */
 void abi_say_foreign(const char *path, const char *interpreter);
 /* An image that runs with the calls that rsc knows. */

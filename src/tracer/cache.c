@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "tracer/cache.h"
 
+#define RECENT 60 /* seconds */
 #define SUM_SIZE 32
 #define SUM_TEXT (2 * SUM_SIZE + 1)
 
@@ -248,8 +250,22 @@ static void remove_all(const char *path)
 	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* This run has it, or another may be about to. */
+static bool is_in_use(const struct cache *cache, const struct found *found)
+{
+	size_t len = strlen(found->path);
+
+	if (found->used > time(NULL) - RECENT)
+		return true;
+	for (struct kept_file *f = cache->known; f; f = f->hh.next)
+		if (!strncmp(f->path, found->path, len) && f->path[len] == '/')
+			return true;
+	return false;
+}
+
 static void keep_limit(const struct cache *cache)
 {
+	uint64_t limit = cache->limit ? cache->limit : CACHE_LIMIT;
 	struct found *found = NULL;
 	uint64_t total = 0;
 	struct dirent *d;
@@ -278,7 +294,8 @@ static void keep_limit(const struct cache *cache)
 	if (count)
 		qsort(found, count, sizeof(*found), by_age);
 	for (size_t i = 0; i < count; i++) {
-		if (total > CACHE_LIMIT && found[i].path) {
+		if (total > limit && found[i].path &&
+		    !is_in_use(cache, &found[i])) {
 			total -= found[i].size;
 			remove_all(found[i].path);
 		}
@@ -415,9 +432,11 @@ void cache_share(struct cache *cache)
 	if (cache->shared)
 		return;
 	cache->shared = true;
-	/* Programs that run from there go on. */
+	/* An execve may be under way there. */
 	if (cache->own)
-		remove_all(cache->dir);
+		cache->before = strdup(cache->dir);
+	if (cache->own && !cache->before)
+		log_err("out of memory: %s stays", cache->dir);
 	cache->own = false;
 	*cache->dir = 0;
 }
@@ -436,5 +455,8 @@ void cache_close(struct cache *cache)
 	}
 	if (cache->own)
 		remove_all(cache->dir);
+	if (cache->before)
+		remove_all(cache->before);
+	free(cache->before);
 	*cache = (struct cache){ 0 };
 }

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What may lie there; the files used least recently go first. */
+/*
+ * What may lie there; the files used least recently go first. What was used in
+ * the last minute, or by this run, stays.
+ */
 #define CACHE_LIMIT (1024ull << 20)
 
 struct kept_file;
@@ -26,6 +29,8 @@ struct cache {
 	char dir[PATH_MAX];
 	bool shared;		 /* other users may execute what is there */
 	bool own;		 /* the folder goes with this run */
+	uint64_t limit;		 /* 0: CACHE_LIMIT */
+	char *before;		 /* owned: one that goes too, or NULL */
 	struct kept_file *known; /* hash by path: what is trusted */
 };
 

@@ -59,12 +59,14 @@ int exec_mode_by_name(const char *text)
 	return -1;
 }
 
-void exec_drop(struct tracee *t)
+void exec_drop(struct run *run, struct tracee *t)
 {
 	struct exec *e = t->exec;
 
 	if (!e)
 		return;
+	if (e->handle >= 0)
+		tell_close(run, t, e->handle);
 	exec_image_free(&e->to);
 	cache_abort(&e->file);
 	running_unref(e->running);
@@ -74,9 +76,7 @@ void exec_drop(struct tracee *t)
 
 static void refuse(struct run *run, struct tracee *t, int err)
 {
-	if (t->exec->handle >= 0)
-		tell_close(run, t, t->exec->handle);
-	exec_drop(t);
+	exec_drop(run, t);
 	finish_skip(run, t, err);
 }
 
@@ -90,7 +90,7 @@ static void run_as_named(struct run *run, struct tracee *t)
 		refuse(run, t, err);
 		return;
 	}
-	exec_drop(t);
+	exec_drop(run, t);
 	let_go(run, t);
 }
 
@@ -423,13 +423,8 @@ static void seen(struct run *run, struct tracee *t)
 		return;
 	}
 	e->st = *st;
-	/* The loader is read, not executed. */
-	if (e->loader) {
-		t->req.ret = 0;
-		permitted(run, t);
-	} else {
-		ask_place(run, t, "rsc_may_exec", permitted);
-	}
+	/* Of the loader, too (fs/binfmt_elf.c). */
+	ask_place(run, t, "rsc_may_exec", permitted);
 }
 
 /* The rules allow the place in t->req. */
@@ -509,7 +504,7 @@ void exec_hook(struct run *run, struct tracee *t)
 	struct exec *e;
 	ssize_t n;
 
-	exec_drop(t);
+	exec_drop(run, t);
 	e = t->exec = calloc(1, sizeof(*e));
 	if (!e) {
 		finish_skip(run, t, -ENOMEM);
@@ -523,7 +518,7 @@ void exec_hook(struct run *run, struct tracee *t)
 	if (n < 0 || (!n && !(e->flags & AT_EMPTY_PATH)) ||
 	    e->flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
 		/* The kernel says what is wrong. */
-		exec_drop(t);
+		exec_drop(run, t);
 		let_go(run, t);
 		return;
 	}
@@ -582,7 +577,7 @@ int exec_done(struct run *run, struct tracee *t, bool *here)
 		err = exec_image_done(t, &t->exec->to);
 		program->running = running_ref(t->exec->running);
 	}
-	exec_drop(t);
+	exec_drop(run, t);
 	deadline_drop(run, t, false);
 	scratch_drop(t);
 	program_unref(t->program);

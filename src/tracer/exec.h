@@ -34,6 +34,6 @@ int exec_done(struct run *run, struct tracee *t, bool *here);
 /* True at the seccomp stop of one of them. */
 bool exec_is_call(const struct tracee *t);
 /* Frees what an execve under way holds. */
-void exec_drop(struct tracee *t);
+void exec_drop(struct run *run, struct tracee *t);
 
 #endif

@@ -172,8 +172,7 @@ int exec_image_remote(struct exec_image *to, const char *path, const char *name,
 		err = read_elf(fd, want);
 	} else if (n >= (ssize_t)sizeof(Elf64_Ehdr) &&
 		   !memcmp(head, ELFMAG, SELFMAG)) {
-		log_warn("%s: a program of another architecture (ELF machine %u); it runs if this kernel has a handler for it",
-			 name, ((Elf64_Ehdr *)(void *)head)->e_machine);
+		abi_say_other(name, head);
 	}
 	close(fd);
 	return err;
@@ -258,14 +257,13 @@ static void failed(struct run *run, struct tracee *t)
 	int64_t ret = t->regs.ret;
 
 	scratch_end(t);
-	exec_drop(t);
+	exec_drop(run, t);
 	finish_exit(run, t, ret);
 }
 
 static void given_up(struct run *run, struct tracee *t)
 {
-	(void)run;
-	exec_drop(t);
+	exec_drop(run, t);
 }
 
 static ssize_t count_args(const struct tracee *t, uint64_t addr)
@@ -353,7 +351,7 @@ static void make_call(struct run *run, struct tracee *t)
 	free(bytes);
 	if (n < 0) {
 		scratch_drop(t);
-		exec_drop(t);
+		exec_drop(run, t);
 		finish_skip(run, t, n);
 		return;
 	}
@@ -367,7 +365,7 @@ void exec_image_put(struct run *run, struct tracee *t, struct exec_image *to)
 	ssize_t size = compose(t, to, 0, NULL, 0);
 
 	if (size < 0) {
-		exec_drop(t);
+		exec_drop(run, t);
 		finish_skip(run, t, size);
 		return;
 	}

@@ -128,6 +128,7 @@ void tracee_gone(struct run *run, struct tracee *t)
 	}
 	if (t->by_task.tbl)
 		HASH_DELETE(by_task, run->tasks, t);
+	exec_drop(run, t);
 	if (t->task)
 		tell_exit(run, t);
 	if (t->fill_fd >= 0)
@@ -137,7 +138,6 @@ void tracee_gone(struct run *run, struct tracee *t)
 	image_pull_end(&run->keeper.images, t->pulled);
 	maps_unref(t->maps, keeper_release, run);
 	lazy_sweep(run);
-	exec_drop(t);
 	scratch_drop(t);
 	aio_drop(t);
 	deadline_drop(run, t, false);

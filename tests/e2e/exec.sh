@@ -146,6 +146,75 @@ same bash -c 'echo "int main(void) { return 7; }" >x.c && gcc -o x x.c
 same bash -c 'cp probe_static again; ./again 1; rm again; cp exec_probe again
 	./again 2; mv again more; ./more; ./again; echo $?'
 
+# ---- what a dynamic program needs ----
+# The same program with another PT_INTERP, filled up with slashes.
+cat >"$T/bin/reinterp" <<'END'
+#!/usr/bin/python3
+import struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at, size, count = struct.unpack_from("<Q14xHH", data, 32)
+for i in range(count):
+    ph = struct.unpack_from("<IIQQQQQQ", data, at + i * size)
+    if ph[0] == 3:
+        name = sys.argv[3].encode()
+        data[ph[2]:ph[2] + ph[5] - 1] = name.rjust(ph[5] - 1, b"/")
+if len(sys.argv) > 4:
+    struct.pack_into("<H", data, 18, int(sys.argv[4]))
+open(sys.argv[2], "wb").write(data)
+END
+chmod +x "$T/bin/reinterp"
+prepare 'mkdir d; cp $T/bin/exec_probe $T/bin/reinterp .
+	echo no loader >text; chmod 755 text
+	real=$(readlink -f $(readelf -l exec_probe |
+		sed -n "s/.*interpreter: \(.*\)]/\1/p"))
+	cp $real ld; cp $real ld.no; chmod 644 ld.no; cp $real ld.busy
+	$T/bin/reinterp ld ld.other /x 50; chmod 755 ld.other
+	for i in ld ld.no ld.busy ld.other text d lost text/x; do
+		$T/bin/reinterp exec_probe "to.$(echo $i | tr / _)" /srv/w/$i
+	done
+	$T/bin/reinterp exec_probe other /srv/w/ld 50
+	chmod 755 to.* other ld.busy; cp exec_probe suid; chmod 6755 suid
+	cp /usr/bin/id who; chown 1:1 who; chmod 6755 who'
+for i in ld ld.no ld.other text d lost text_x; do
+	reading ./exec_probe -e ./to.$i
+	reading bash -c "./to.$i 1 2; echo \$?"
+done
+same /usr/bin/python3 -c 'import os, subprocess
+f = open("ld.busy", "r+b")
+try: print(subprocess.run(["./to.ld.busy"]))
+except OSError as e: print(e.strerror)
+f.close(); print(subprocess.run(["./to.ld.busy"]).returncode)'
+OPTS=(--all)
+check 'another machine'\''s: status' 126 \
+	"$(ours bash -c ./other 2>"$T/note/err"; echo $?)"
+check 'another machine'\''s: its name' yes \
+	"$(grep -q "^rsc: $TREE/other: a program for ia64 (ELF machine 50)" \
+		"$T/note/err" && echo yes)"
+check 'set-user-ID: runs' 'execfn ./suid comm suid <./suid> ' \
+	"$(ours bash -c ./suid 2>"$T/note/err")"
+check 'set-user-ID: a line' \
+	"rsc: $TREE/suid: set-user-ID and set-group-ID are not honoured" \
+	"$(<"$T/note/err")"
+check 'set-user-ID: it is nobody else' '1000 1000' \
+	"$(ours setpriv --reuid 1000 --regid 1000 --clear-groups \
+		bash -c 'echo $(./who -u) $(./who -g)' 2>/dev/null)"
+
+# ---- it changes while it is fetched ----
+prepare 'cp $T/bin/probe_static one; cp $T/bin/probe_musl two; cp one now'
+mkfifo "$T/note/stop"
+there bash -c 'i=0; exec 5<>$T/note/stop
+	until read -t 0.01 -u 5 _; do
+		cp $([ $((i ^= 1)) = 0 ] && echo one || echo two) next
+		mv next now
+	done' &
+other=$!
+check 'a program that is replaced again and again' \
+	'30 execfn ./now comm now <./now> ' \
+	"$(ours bash -c 'for ((i = 0; i < 30; i++)); do ./now; done' 2>&1 |
+		uniq -c | sed 's/^ *//')"
+echo stop >"$T/note/stop"
+wait $other
+
 # ---- whose ----
 decoy=$TREE/tool
 prepare 'printf "#!/bin/sh\necho the server\n" >tool; chmod 755 tool'
