@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -75,6 +76,99 @@ static void step_file(void *arg)
 	close(fd);
 }
 
+/* ---- a file, through memory and by calls ---- */
+
+#define PAGE 4096
+#define BLOCK (128u << 10)
+
+static volatile unsigned char sink;
+
+static const char *map_file(const struct work *w)
+{
+	const char *map = mmap(NULL, w->size, PROT_READ, MAP_SHARED, w->fd, 0);
+
+	if (map == MAP_FAILED)
+		bench_die("mmap");
+	return map;
+}
+
+static void step_map(void *arg)
+{
+	struct work *w = arg;
+	const char *map = map_file(w);
+
+	for (size_t at = 0; at < w->size; at += PAGE)
+		sink += map[at];
+	munmap((void *)(uintptr_t)map, w->size);
+}
+
+static void step_read(void *arg)
+{
+	struct work *w = arg;
+	ssize_t n;
+
+	if (lseek(w->fd, 0, SEEK_SET))
+		bench_die("lseek");
+	while ((n = read(w->fd, w->buf, BLOCK)) > 0)
+		for (ssize_t at = 0; at < n; at += PAGE)
+			sink += w->buf[at];
+	if (n < 0)
+		bench_die("read");
+}
+
+/* Three pages of it: a look at its ends and its middle. */
+static size_t place(const struct work *w, unsigned int i)
+{
+	return i * ((w->size - PAGE) / 2 / PAGE * PAGE);
+}
+
+static void step_map_three(void *arg)
+{
+	struct work *w = arg;
+	const char *map = map_file(w);
+
+	for (unsigned int i = 0; i < 3; i++)
+		sink += map[place(w, i)];
+	munmap((void *)(uintptr_t)map, w->size);
+}
+
+static void step_read_three(void *arg)
+{
+	struct work *w = arg;
+
+	for (unsigned int i = 0; i < 3; i++)
+		if (pread(w->fd, w->buf, PAGE, (off_t)place(w, i)) != PAGE)
+			bench_die("pread");
+}
+
+static const struct {
+	const char *name;
+	void (*step)(void *arg);
+} whole[] = {
+	{ "map", step_map },
+	{ "read", step_read },
+	{ "map-three", step_map_three },
+	{ "read-three", step_read_three },
+};
+
+/* True when it is one of those. */
+static bool run_whole(struct work *w, const char *kind, const char *file)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++) {
+		if (strcmp(whole[i].name, kind))
+			continue;
+		w->fd = open(file, O_RDONLY | O_CLOEXEC);
+		if (w->fd < 0 || fstat(w->fd, &st))
+			bench_die(file);
+		w->size = (size_t)st.st_size;
+		bench_run(whole[i].step, w);
+		return true;
+	}
+	return false;
+}
+
 static volatile int stop;
 
 static void *thread(void *arg)
@@ -128,6 +222,8 @@ static void usage(void)
 	fputs("usage: calls getppid|getuid|uname|refused\n"
 	      "       calls local-pread SIZE\n"
 	      "       calls pread SIZE FILE\n"
+	      "       calls map|read FILE  (all of it)\n"
+	      "       calls map-three|read-three FILE (three pages)\n"
 	      "       calls files DIR N    (open, fstat, read and close)\n"
 	      "       calls once DIR N     (each file once, nothing printed)\n"
 	      "       calls threads N      (uname; prints calls a second)\n",
@@ -150,6 +246,8 @@ int main(int argc, char **argv)
 		bench_run(kinds[i].step, &w);
 		return 0;
 	}
+	if (argc == 3 && run_whole(&w, kind, argv[2]))
+		return 0;
 	if (argc == 3 && !strcmp(kind, "threads")) {
 		threads((unsigned int)atoi(argv[2]));
 	} else if (argc == 3 && !strcmp(kind, "local-pread")) {
