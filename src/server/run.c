@@ -412,6 +412,8 @@ static int64_t run_call(struct run *run)
 	if (!go_on)
 		return ret;
 	ret = run_make(run);
+	if (ret == -EINVAL)
+		ret = direct_again(run);
 	return run->req->call->ret == RET_FD ? run_new_handle(run, ret) : ret;
 }
 

@@ -80,6 +80,12 @@ int64_t creds_getgroups(struct run *run, bool *go_on);
 int64_t creds_setgroups(struct run *run, bool *go_on);
 int64_t creds_status(struct run *run, bool *go_on);
 
+/*
+ * direct.c: a call that was EINVAL is made once more, if O_DIRECT may be why;
+ * its result, or -EINVAL.
+ */
+int64_t direct_again(struct run *run);
+
 /* handles.c: what /proc says of a handle. */
 int64_t handles_info(struct run *run, bool *go_on);
 
