@@ -12,12 +12,18 @@
 
 #include "tracer/tracee.h"
 
-/* Which argument says how long the file is to be; -1: none does. */
-static int size_arg(const struct call *call)
+/* How long the call makes the file; 0: it does not say. */
+static uint64_t new_size(const struct tracee *t)
 {
-	if (!strcmp(call->name, "ftruncate") || !strcmp(call->name, "truncate"))
-		return 1;
-	return -1;
+	const char *name = t->call->name;
+	uint64_t size = 0;
+
+	if (!strcmp(name, "ftruncate") || !strcmp(name, "truncate"))
+		size = t->arg[1];
+	else if (!strcmp(name, "fallocate") && !t->arg[1] &&
+		 (int64_t)t->arg[2] >= 0 && (int64_t)t->arg[3] > 0)
+		size = t->arg[2] + t->arg[3];
+	return (int64_t)size < 0 ? 0 : size;
 }
 
 static bool writes(const struct call *call)
@@ -61,42 +67,65 @@ static void at_end(struct run *run, struct tracee *t)
 		write_at(run, t, (uint64_t)st->st_size);
 }
 
+/* One that is as long already may stay so. */
+static void at_size(struct run *run, struct tracee *t)
+{
+	const struct stat *st = (const void *)t->req.val[1].data;
+
+	if (t->req.ret < 0)
+		finish_skip(run, t, t->req.ret);
+	else if ((uint64_t)st->st_size < new_size(t))
+		too_large(run, t);
+	else
+		forward_now(run, t);
+}
+
+static void ask_size(struct run *run, struct tracee *t, const struct entry *e,
+		     void (*then)(struct run *, struct tracee *))
+{
+	t->req = (struct req){ .call = call_by_name("fstat") };
+	t->req.val[0].num = (uint64_t)e->handle;
+	t->req.val[1].num = 1;
+	t->req.val[1].len = sizeof(struct stat);
+	ask(run, t, then);
+}
+
 static void find_position(struct run *run, struct tracee *t,
 			  const struct entry *e)
 {
-	t->req = (struct req){ .call = call_by_name(
-				       e->remote->append ? "fstat" : "lseek") };
-	t->req.val[0].num = (uint64_t)e->handle;
 	if (e->remote->append) {
-		t->req.val[1].num = 1;
-		t->req.val[1].len = sizeof(struct stat);
-		ask(run, t, at_end);
-	} else {
-		t->req.val[2].num = SEEK_CUR;
-		ask(run, t, at_position);
+		ask_size(run, t, e, at_end);
+		return;
 	}
+	t->req = (struct req){ .call = call_by_name("lseek") };
+	t->req.val[0].num = (uint64_t)e->handle;
+	t->req.val[2].num = SEEK_CUR;
+	ask(run, t, at_position);
 }
 
 bool limit_stops(struct run *run, struct tracee *t)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
-	int size = size_arg(t->call);
+	bool by_fd = t->call->arg[0].kind == ARG_FD;
+	uint64_t size = new_size(t);
 	struct rlimit limit;
 
-	if (!writes(t->call) && size < 0)
+	if (!writes(t->call) && !size)
 		return false;
-	if (writes(t->call) &&
-	    (!e ||
-	     (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) != OBJECT_FILE))
+	if (by_fd && (!e || (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) !=
+				    OBJECT_FILE))
 		return false;
 	if (prlimit(t->pid, RLIMIT_FSIZE, NULL, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return false;
 	t->size_limit = limit.rlim_cur;
-	if (size >= 0) {
-		if (t->arg[size] <= t->size_limit || (int64_t)t->arg[size] < 0)
+	if (size) {
+		if (size <= t->size_limit)
 			return false;
-		too_large(run, t);
+		if (by_fd)
+			ask_size(run, t, e, at_size);
+		else
+			too_large(run, t);
 		return true;
 	}
 	if (t->call->arg[3].type == UI_OFFSET && (int64_t)t->arg[3] >= 0)

@@ -40,10 +40,9 @@ MAX_OUTPUT = 48 << 20
 MAX_LOG = 1 << 20
 MAX_RUNS = 9
 # Where a program that ran here by mistake would leave its files.
-WATCHED = harness.FOLDERS + ('/tmp', '/dev/shm', '/dev/mqueue', '/home',
-                             '/root', '/var/tmp')
+WATCHED = harness.FOLDERS + ('/tmp', '/dev/shm', '/dev/mqueue', '/mnt/changed')
 # The programs that rsc keeps for the next run.
-KEPT = '/root/.cache'
+KEPT = '/mnt/changed/root/upper/.cache'
 
 server = os.environ.get('SERVER_WORLD')
 

@@ -7,7 +7,8 @@
 #
 # Both worlds see the folder SUITES as /mnt/suites, the folder RESULTS as
 # /mnt/results and the binary RSC as /mnt/rsc. /mnt/scratch, where the files of
-# the tests live, is each world's own.
+# the tests live, is each world's own; /mnt/changed shows what is not any more in
+# this one's overlays as it was.
 #
 # With SERVER=1 in the environment a server is run in a second world, which has
 # another host name, other pids and an /etc, /dev/shm and /mnt/scratch of its
@@ -32,7 +33,7 @@ if [ -z "${WORLD-}" ]; then
 	}
 	trap remove EXIT
 	mkdir -p "$WORLD"/{mnt,overlay,dev} "$WORLD"/{here,there}/{scratch,tmp}
-	mkdir "$WORLD"/mnt/{suites,results,scratch}
+	mkdir "$WORLD"/mnt/{suites,results,scratch,changed}
 	touch "$WORLD/mnt/rsc"
 	chmod 1777 "$WORLD"/{here,there}/*
 	status=0
@@ -93,6 +94,7 @@ enter() {	# SUITES RESULTS RSC
 	mount --bind "$2" "$WORLD/mnt/results"
 	mount --bind "$3" "$WORLD/mnt/rsc"
 	mount --bind "$WORLD/here/scratch" "$WORLD/mnt/scratch"
+	mount --bind "$WORLD/overlay/here" "$WORLD/mnt/changed"
 	mount --rbind "$WORLD/mnt" /mnt
 	cd /mnt
 }

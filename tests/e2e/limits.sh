@@ -19,6 +19,14 @@ same bash -c 'ulimit -f 4000; trap "" XFSZ; dd if=/dev/zero of=many bs=3M \
 	count=2 status=none; echo $?; stat -c %s many'
 same bash -c 'ulimit -f 1; trap "" XFSZ; dd if=/dev/zero of=three bs=100 \
 	seek=10 count=3 conv=notrunc status=none; echo $?'
+same bash -c 'ulimit -f 5; trap "" XFSZ; fallocate -l 5120 x; echo $?
+	fallocate -l 5121 x; echo $?; fallocate -o 5000 -l 500 x; echo $?
+	stat -c %s x'
+same bash -c 'exec 2>/dev/null; (ulimit -f 5; exec fallocate -l 9000 x); echo $?'
+# What is longer already is not made so.
+same bash -c 'truncate -s 9000 x; ulimit -f 5; trap "" XFSZ
+	python3 -c "import os; os.truncate(os.open(\"x\", os.O_RDWR), 8000)"
+	fallocate -l 7000 x; echo $?; stat -c %s x'
 
 # Numbers of descriptors: the one that is lacking changes nothing there.
 same bash -c 'ulimit -n 10; for i in 3 4 5 6 7 8 9; do eval "exec $i<x"; done
