@@ -16,6 +16,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "run", run_main, "run a program whose calls happen on a server" },
+	{ "shell", shell_main, "your shell with your tools, on the server" },
 	{ "serve", serve_main, "be that server" },
 	{ "keygen", keygen_main, "make a key for tls://" },
 	{ "explain", explain_main, "say which rule decides where a path is" },

@@ -9,7 +9,7 @@
 static const char usage[] =
 	"usage: rsc explain [OPTION]... /PATH | ADDRESS:PORT | @NAME\n"
 	"  --local PATTERN, --remote PATTERN, --deny PATTERN, --missing PATTERN,\n"
-	"  --map 'FROM=>TO', --rules FILE\n"
+	"  --map 'FROM=>TO', --rules FILE, --toolbox\n"
 	"                      the rules of rsc run, as $RSC_RULES is;\n"
 	"                      first match wins\n"
 	"  --help              this text\n";
@@ -22,11 +22,16 @@ static const struct option options[] = {
 	{ 0 },
 };
 
+static const char *const origins[] = {
+	[RULE_GIVEN] = "given",
+	[RULE_TOOLBOX] = "toolbox",
+	[RULE_BUILTIN] = "built-in",
+};
+
 static void say_rule(const struct route *rule)
 {
 	if (rule)
-		printf(" (%s rule: %s %s)\n",
-		       rule->builtin ? "built-in" : "given",
+		printf(" (%s rule: %s %s)\n", origins[rule->origin],
 		       rule->to ? "map" : side_name(rule->side), rule->pattern);
 	else
 		printf(" (no rule matches: the default)\n");

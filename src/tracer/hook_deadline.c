@@ -20,8 +20,6 @@
 #include "tracer/vdso.h"
 
 #define SECOND 1000000000LL
-#define FRESH SECOND			  /* how long an offset holds */
-#define TIME_MAX (INT64_MAX / 4 / SECOND) /* so that they can be added */
 
 /* A timespec of a program that holds another time now. */
 struct deadline {
@@ -203,7 +201,7 @@ static bool translate(const struct run *run, struct timespec *ts)
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= SECOND ||
 	    (!ts->tv_sec && !ts->tv_nsec))
 		return false;
-	ns = (__int128)ts->tv_sec * SECOND + ts->tv_nsec - run->ahead;
+	ns = (__int128)ts->tv_sec * SECOND + ts->tv_nsec - run->real.ahead;
 	/* Zero would disarm a timer. */
 	if (ns < 1)
 		ns = 1;
@@ -231,7 +229,7 @@ static void wait_for_it(struct run *run, struct tracee *t)
 		let_go_then(run, t, ended);
 		return;
 	}
-	if (!run->ahead) {
+	if (!run->real.ahead) {
 		let_go(run, t);
 		return;
 	}
@@ -256,54 +254,10 @@ static void wait_for_it(struct run *run, struct tracee *t)
 	let_go_then(run, t, ended);
 }
 
-static int64_t now(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
-
-/* What we do not know better than this is no difference. */
-static void told(struct run *run, struct tracee *t)
-{
-	const struct timespec *ts = (const void *)t->req.val[1].data;
-	int64_t sent = t->start.tv_sec * SECOND + t->start.tv_nsec;
-	int64_t after = now(CLOCK_MONOTONIC);
-	int64_t way = after - sent;
-	int64_t ahead;
-
-	if (t->req.ret < 0) {
-		finish_skip(run, t, t->req.ret);
-		return;
-	}
-	if (ts->tv_sec < 0 || ts->tv_sec > TIME_MAX || ts->tv_nsec < 0 ||
-	    ts->tv_nsec >= SECOND) {
-		finish_skip(run, t, -EOVERFLOW);
-		return;
-	}
-	ahead = ts->tv_sec * SECOND + ts->tv_nsec + way / 2 -
-		now(CLOCK_REALTIME);
-	run->ahead = ahead > way || ahead < -way ? ahead : 0;
-	run->ahead_at = after;
-	wait_for_it(run, t);
-}
-
 void hook_deadline(struct run *run, struct tracee *t)
 {
-	int64_t at = now(CLOCK_MONOTONIC);
-
-	if (!time_addr(t) || !is_real(t)) {
+	if (!time_addr(t) || !is_real(t))
 		let_go(run, t);
-		return;
-	}
-	if (run->ahead_at && at - run->ahead_at < FRESH) {
-		wait_for_it(run, t);
-		return;
-	}
-	t->req = (struct req){ .call = call_by_name("clock_gettime") };
-	t->req.val[0].num = CLOCK_REALTIME;
-	t->req.val[1].num = 1;
-	t->req.val[1].len = sizeof(struct timespec);
-	ask(run, t, told);
+	else
+		clock_ask(run, t, wait_for_it);
 }

@@ -15,6 +15,8 @@ static const struct {
 	{ "chdir", hook_chdir },
 	{ "clock_getres", hook_clock },
 	{ "clock_gettime", hook_clock },
+	{ "gettimeofday", hook_clock },
+	{ "time", hook_clock },
 	{ "clock_nanosleep", hook_deadline },
 	{ "close", hook_close },
 	{ "close_range", hook_close_range },

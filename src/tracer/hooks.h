@@ -60,6 +60,14 @@ void hook_socket(struct run *run, struct tracee *t);
 void hook_waitid(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
+/*
+ * hook_clock.c: at the seccomp stop, calls then when run->real holds, at this
+ * stop or at the reply. Fails the call when the server cannot say.
+ */
+void clock_ask(struct run *run, struct tracee *t, then_fn then);
+/* Nanoseconds. */
+int64_t clock_now(clockid_t clock);
+
 /* At the exec event: credentials change there as they would here. */
 void tell_exec(struct run *run, struct tracee *t);
 

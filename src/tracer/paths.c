@@ -57,7 +57,7 @@ static enum side name_side(struct run *run, struct tracee *t, struct value *v,
 
 	for (int i = 0; i < NAMES_MAX; i++) {
 		side = routes_side(&run->routes, name, mapped, &rule);
-		if (rule && !rule->builtin)
+		if (rule && rule->origin != RULE_BUILTIN)
 			break;
 		switch (proc_path(run, t, name, literal, follow)) {
 		case PROC_NONE:

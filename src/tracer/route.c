@@ -30,6 +30,18 @@ const char *side_name(enum side side)
 	return side_names[side];
 }
 
+static bool is_below(const char *pattern, size_t len)
+{
+	return len >= 3 && !strncmp(pattern + len - 3, "/**", 3);
+}
+
+static bool is_plain(const char *pattern, size_t len)
+{
+	if (is_below(pattern, len))
+		len -= 3;
+	return strcspn(pattern, "*?[\\") >= len;
+}
+
 static int add(struct routes *routes, enum side side, const char *pattern,
 	       size_t len, const char *to)
 {
@@ -45,6 +57,7 @@ static int add(struct routes *routes, enum side side, const char *pattern,
 	rule += routes->count;
 	*rule = (struct route){ .side = side };
 	rule->pattern = strndup(pattern, len);
+	rule->plain = is_plain(pattern, len);
 	if (to)
 		rule->to = strdup(to);
 	if (!rule->pattern || (to && !rule->to)) {
@@ -125,7 +138,7 @@ int routes_add_builtin(struct routes *routes)
 
 		if (err)
 			return err;
-		routes->rule[routes->count - 1].builtin = true;
+		routes->rule[routes->count - 1].origin = RULE_BUILTIN;
 	}
 	return 0;
 }
@@ -234,18 +247,24 @@ static size_t stem(const char *name)
 	return len;
 }
 
+static bool is_or_below(const char *path, const char *dir, size_t len)
+{
+	return !strncmp(dir, path, len) && (!path[len] || path[len] == '/');
+}
+
 static bool matches(const struct route *rule, const char *path)
 {
 	size_t len = strlen(rule->pattern);
 
 	if (rule->net)
 		return false;
-	if (rule->to) {
-		len = stem(rule->pattern);
-		return !strncmp(rule->pattern, path, len) &&
-		       (!path[len] || path[len] == '/');
-	}
-	if (len >= 3 && !strcmp(rule->pattern + len - 3, "/**"))
+	if (rule->to)
+		return is_or_below(path, rule->pattern, stem(rule->pattern));
+	if (rule->plain && is_below(rule->pattern, len))
+		return is_or_below(path, rule->pattern, len - 3);
+	if (rule->plain)
+		return !strcmp(rule->pattern, path);
+	if (is_below(rule->pattern, len))
 		return prefix_match(rule->pattern, len - 3, path) > 0;
 	return !fnmatch(rule->pattern, path, FNM_PATHNAME);
 }

@@ -18,10 +18,18 @@ enum side {
 	SIDE_OURS, /* of no rule: below /proc of the tree (proc.h) */
 };
 
+/* Who made a rule. */
+enum rule_origin {
+	RULE_GIVEN,
+	RULE_TOOLBOX,
+	RULE_BUILTIN,
+};
+
 struct route {
 	enum side side;
-	bool builtin;
-	bool net; /* pattern is an address */
+	enum rule_origin origin;
+	bool plain; /* pattern has no special characters but a last double star */
+	bool net;   /* pattern is an address */
 	struct address address;
 	char *pattern; /* owned; `*` within a component, a last `**` below */
 	char *to;      /* owned; of a map rule: the server's name */
@@ -41,6 +49,11 @@ struct routes {
 int routes_add(struct routes *routes, const char *word, const char *pattern);
 /* Adds the rules that hold when no other rule matches. 0 or -ENOMEM. */
 int routes_add_builtin(struct routes *routes);
+/*
+ * Adds the rules of --toolbox: tools, their settings and the user's home are
+ * this machine's. 0, or -errno with a line on stderr.
+ */
+int routes_add_toolbox(struct routes *routes);
 /* Reads a file of "word pattern" lines, # comments. 0 or -errno; *line. */
 int routes_read(struct routes *routes, const char *file, unsigned int *line);
 /* The same of a text that is not empty. */
@@ -78,6 +91,7 @@ const char *side_name(enum side side);
 		{ "deny", required_argument, NULL, RULES_OPTION },             \
 		{ "missing", required_argument, NULL, RULES_OPTION },          \
 		{ "map", required_argument, NULL, RULES_OPTION },              \
+		{ "toolbox", no_argument, NULL, RULES_OPTION },                \
 	{                                                                      \
 		"rules", required_argument, NULL, RULES_OPTION                 \
 	}
@@ -86,6 +100,11 @@ const char *side_name(enum side side);
 int rules_option(struct routes *routes, const char *name, const char *arg);
 /* Adds the rules of $RSC_RULES. 0, or -errno with a line on stderr. */
 int rules_environment(struct routes *routes);
+
+/* ---- toolbox.c: whose shell it is ---- */
+
+/* $SHELL, or that of the user's entry in passwd(5), or /bin/sh. */
+const char *toolbox_shell(void);
 
 /* `rsc explain PATH`, `rsc explain HOST:PORT`: which rule decides, and why. */
 int explain_main(int argc, char **argv);

@@ -28,6 +28,8 @@ int rules_option(struct routes *routes, const char *name, const char *arg)
 
 	if (!strcmp(name, "rules"))
 		return rules_file(routes, arg);
+	if (!strcmp(name, "toolbox"))
+		return routes_add_toolbox(routes);
 	err = routes_add(routes, name, arg);
 	if (err)
 		log_err("--%s %s: %s", name, arg,

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,8 +22,11 @@
 
 #define SILENCE_MS 3000
 
-static const char usage[] =
-	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+static const char usage_run[] =
+	"usage: rsc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n";
+static const char usage_shell[] =
+	"usage: rsc shell [OPTION]... [--] [ARGUMENT]...\n";
+static const char usage_options[] =
 	"  --server URL        ssh://[USER@]HOST[:PORT], tls://HOST:PORT,\n"
 	"                      unix://PATH, tcp://HOST:PORT, exec:COMMAND, fd:N\n"
 	"                      (default: $RSC_SERVER, else an embedded server)\n"
@@ -39,11 +43,16 @@ static const char usage[] =
 	"  --map 'FROM=>TO', --rules FILE\n"
 	"                      on which side a path is; first match wins, those of\n"
 	"                      $RSC_RULES come last\n"
+	"  --toolbox           the same: tools and the home are this machine's\n"
+	"                      (rsc shell: --all, and this after all others)\n"
 	"  --fds NUMBERS       high: remote descriptors from 512 on, calls on local\n"
 	"                      ones run at full speed; lowest: as usual (default)\n"
 	"  --coherence MODE    strict: who maps a file to write it has it alone on the\n"
 	"                      server, else ENODEV (default); loose: whoever has it\n"
 	"  --map-memory MIB    how much of the server's files may be mapped (1024)\n"
+	"  --clock HOW         exact: each reading of real time asks the server\n"
+	"                      (default); offset: one in a second does, the others\n"
+	"                      are at most one way of the link behind (rsc shell)\n"
 	"  --exec WHOSE        programs are run here; whose they are: local (default:\n"
 	"                      this machine's, the server's where only it has them),\n"
 	"                      auto (the server's, else this machine's), remote\n"
@@ -73,6 +82,7 @@ enum {
 	OPT_CWD,
 	OPT_JSON,
 	OPT_FDS,
+	OPT_CLOCK,
 	OPT_COHERENCE,
 	OPT_MAP_MEMORY,
 	OPT_EXEC,
@@ -94,6 +104,7 @@ static const struct option options[] = {
 	{ "cwd", required_argument, NULL, OPT_CWD },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fds", required_argument, NULL, OPT_FDS },
+	{ "clock", required_argument, NULL, OPT_CLOCK },
 	{ "coherence", required_argument, NULL, OPT_COHERENCE },
 	{ "map-memory", required_argument, NULL, OPT_MAP_MEMORY },
 	{ "exec", required_argument, NULL, OPT_EXEC },
@@ -103,6 +114,7 @@ static const struct option options[] = {
 };
 
 struct settings {
+	bool shell;
 	const char *server;
 	struct channel_opts channel;
 	const char *filter;
@@ -167,6 +179,16 @@ static int parse_coherence(struct run *run, const char *text)
 	return -EINVAL;
 }
 
+/* --clock */
+static int parse_clock(struct run *run, const char *text)
+{
+	run->clock_offset = !strcmp(text, "offset");
+	if (run->clock_offset || !strcmp(text, "exact"))
+		return 0;
+	log_err("--clock=%s: exact or offset", text);
+	return -EINVAL;
+}
+
 /* --fds: the numbers of remote descriptors. */
 static int parse_fds(struct run *run, const char *text)
 {
@@ -198,6 +220,12 @@ static int parse_exec(struct run *run, const char *text)
 	}
 	run->exec = (enum exec_mode)mode;
 	return 0;
+}
+
+static void print_usage(const struct settings *set, FILE *f)
+{
+	fputs(set->shell ? usage_shell : usage_run, f);
+	fputs(usage_options, f);
 }
 
 /* Index of the program's name in argv, or -1 (a line was printed). */
@@ -258,6 +286,10 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			if (parse_map_memory(run, optarg))
 				return -1;
 			break;
+		case OPT_CLOCK:
+			if (parse_clock(run, optarg))
+				return -1;
+			break;
 		case OPT_COHERENCE:
 			if (parse_coherence(run, optarg))
 				return -1;
@@ -270,7 +302,7 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 			run->strict = true;
 			break;
 		case OPT_HELP:
-			fputs(usage, stdout);
+			print_usage(set, stdout);
 			exit(0);
 		case 't':
 			run->trace.on = true;
@@ -304,13 +336,13 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 				return -1;
 			break;
 		default:
-			fputs(usage, stderr);
+			print_usage(set, stderr);
 			return -1;
 		}
 	}
-	if (optind == argc) {
+	if (optind == argc && !set->shell) {
 		log_err("no program is named");
-		fputs(usage, stderr);
+		print_usage(set, stderr);
 		return -1;
 	}
 	return optind;
@@ -383,6 +415,7 @@ static int greet(struct run *run)
 		return -EPROTO;
 	}
 	run->in.len = 0;
+	run->world_name = strdup(head.hello.name);
 	return 0;
 }
 
@@ -523,14 +556,45 @@ static int finish(struct run *run)
 	return end_by_signal(run->status);
 }
 
-int run_main(int argc, char **argv)
+/* The shell of $SHELL with these arguments, or NULL: out of memory. */
+static char **shell_argv(char **args)
+{
+	size_t n = 0;
+	char **argv;
+
+	while (args[n])
+		n++;
+	argv = calloc(n + 2, sizeof(*argv));
+	if (argv) {
+		argv[0] = (char *)(uintptr_t)toolbox_shell();
+		memcpy(argv + 1, args, n * sizeof(*argv));
+	}
+	return argv;
+}
+
+/* RSC_SERVER_NAME, for a prompt: nothing that a shell could expand. */
+static void name_server(const struct run *run)
+{
+	const char *name = run->world_name ? run->world_name : "";
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-");
+
+	setenv("RSC_SERVER_NAME", len && !name[len] ? name : "server", 1);
+}
+
+static int run_or_shell(int argc, char **argv, bool shell)
 {
 	static struct run run = { .trace = { .fd = STDERR_FILENO,
 					     .len = 32,
 					     .status = TRACE_ANY },
 				  .listener = -1,
 				  .keeper.room = KEEPER_ROOM };
-	struct settings set = { .filter = "%file,%desc" };
+	struct settings set = {
+		.shell = shell,
+		.filter = shell ? "all" : "%file,%desc",
+		.cwd = shell ? "/" : NULL,
+	};
+	char **program;
 	sigset_t block;
 	char err[512];
 	int failed;
@@ -540,9 +604,14 @@ int run_main(int argc, char **argv)
 	run.stats = calloc(SELECT_IDS, sizeof(*run.stats));
 	if (!run.selected || !run.stats)
 		return 125;
+	run.clock_offset = shell;
 	first = parse(&run, &set, argc, argv);
 	if (first < 0 || rules_environment(&run.routes) ||
+	    (shell && routes_add_toolbox(&run.routes)) ||
 	    routes_add_builtin(&run.routes))
+		return 125;
+	program = shell ? shell_argv(argv + first) : argv + first;
+	if (!program)
 		return 125;
 	if (select_calls(run.selected, set.filter, true, err, sizeof(err))) {
 		log_err("--filter: %s", err);
@@ -560,6 +629,8 @@ int run_main(int argc, char **argv)
 	if (connect_server(&run, &set) || greet(&run) ||
 	    root_context(&run, &set))
 		return 125;
+	if (shell)
+		name_server(&run);
 	/*
 	 * The terminal's signals reach the program by itself; the tracer ends
 	 * when the program does.
@@ -573,7 +644,7 @@ int run_main(int argc, char **argv)
 	if (failed)
 		log_err("signals and events cannot be had: %s",
 			strerror(-failed));
-	if (failed || launch(&run, argv + first))
+	if (failed || launch(&run, program))
 		return 125;
 	loop(&run);
 	keeper_finish(&run);
@@ -587,4 +658,14 @@ int run_main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_UNBLOCK, &block, NULL);
 	return finish(&run);
+}
+
+int run_main(int argc, char **argv)
+{
+	return run_or_shell(argc, argv, false);
+}
+
+int shell_main(int argc, char **argv)
+{
+	return run_or_shell(argc, argv, true);
 }

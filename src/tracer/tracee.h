@@ -113,6 +113,7 @@ struct tracee {
 	then_fn if_ours;      /* instead of proc_run() */
 	then_fn if_remote;    /* at the reply, instead of the usual end */
 	char **renamed;	      /* in the arena: names here of its paths */
+	then_fn if_told;      /* when the server's clock is known */
 	then_fn if_allowed;   /* after the strict rules, instead of the wire */
 	then_fn if_done;      /* with the result, instead of the program */
 	struct aio *aio;      /* owned: its io_submit under way, or NULL */
@@ -185,6 +186,13 @@ struct waiting {
 	atomic_bool lost;   /* the link is */
 };
 
+/* What the server's CLOCK_REALTIME is known to be, in nanoseconds. */
+struct real_time {
+	int64_t ahead; /* of this machine's; 0: no difference that we know */
+	int64_t time;  /* there, or little earlier, */
+	int64_t at;    /* when it was this by CLOCK_MONOTONIC; 0: never asked */
+};
+
 struct run {
 	struct tracee *tracees; /* hash by_pid */
 	struct tracee *tasks;	/* hash by_task */
@@ -211,8 +219,8 @@ struct run {
 	struct remote *watched; /* hash by watch */
 	uint32_t last_watch;
 	struct deadline *deadlines; /* list: hook_deadline.c's */
-	int64_t ahead;		    /* ns: the server's real time is */
-	int64_t ahead_at;	    /* ns, monotonic: when it was asked */
+	struct real_time real;	    /* hook_clock.c's */
+	bool clock_offset;	    /* --clock=offset */
 	struct flight *flights;	    /* owned: oldest first */
 	unsigned int nflights;
 	struct channel channel;
@@ -228,6 +236,7 @@ struct run {
 	struct keeper keeper;
 	struct lazy lazy;
 	const char *server_name;
+	char *world_name; /* owned: what the server says it is */
 	uint32_t last_task;
 	pid_t child; /* the program */
 	int status;  /* its wait status */
@@ -597,7 +606,8 @@ void take_deaths(struct run *run);
 /* Until every tracee is gone. */
 void loop(struct run *run);
 
-/* `rsc run`. */
+/* `rsc run`, and `rsc shell`, which is the same of the user's shell. */
 int run_main(int argc, char **argv);
+int shell_main(int argc, char **argv);
 
 #endif

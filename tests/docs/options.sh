@@ -56,7 +56,7 @@ synopsis() {	# PAGE COMMAND
 }
 
 # Every command of rsc --help has its options compared below.
-same 'commands' $'explain\nkeygen\nrun\nserve\nsyscalls' \
+same 'commands' $'explain\nkeygen\nrun\nserve\nshell\nsyscalls' \
 	"$(rsc --help | sed -n 's/^  *\([a-z]*\) .*/\1/p')"
 
 for command in run serve explain keygen syscalls; do

@@ -103,10 +103,10 @@ START_TEST(first_match_wins)
 	ck_assert_int_eq(routes_add_builtin(&routes), 0);
 	ck_assert_int_eq(routes_side(&routes, "/dev/null", NULL, &rule),
 			 SIDE_REMOTE);
-	ck_assert(!rule->builtin);
+	ck_assert(rule->origin != RULE_BUILTIN);
 	ck_assert_int_eq(routes_side(&routes, "/dev/zero", NULL, &rule),
 			 SIDE_LOCAL);
-	ck_assert(rule->builtin);
+	ck_assert(rule->origin == RULE_BUILTIN);
 }
 END_TEST
 
