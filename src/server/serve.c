@@ -18,7 +18,8 @@
 static const char usage[] =
 	"usage: rsc serve --listen URL | --stdio [OPTION...]\n"
 	"Runs the system calls of clients on this machine.\n"
-	"  --listen URL          tls://HOST:PORT, unix://PATH or tcp://HOST:PORT\n"
+	"  --listen URL          tls://HOST:PORT, unix://PATH, vsock://CID:PORT,\n"
+	"                        tcp://HOST:PORT\n"
 	"  --stdio               serve one client on standard input and output\n"
 	"  --root DIR            the directory that clients see as /\n"
 	"  --read-only           whatever changes something fails with EROFS\n"
@@ -26,6 +27,7 @@ static const char usage[] =
 	"  --cert FILE, --cert-key FILE, --ca FILE\n"
 	"                        or a certificate, its key, and who signs clients\n"
 	"  --allow-uid UID       for unix: who may connect (this user and root)\n"
+	"  --allow-cid CID       for vsock: which machine may connect\n"
 	"  --max-sessions N      so many clients (64)\n"
 	"  --max-pending N       so many of whom nobody knows yet who they are (16)\n"
 	"  --login-time SECONDS  how long they have to say it (10)\n"
@@ -47,6 +49,7 @@ enum option_id {
 	OPT_CERT_KEY,
 	OPT_CA,
 	OPT_ALLOW_UID,
+	OPT_ALLOW_CID,
 	OPT_MAX_SESSIONS,
 	OPT_MAX_PENDING,
 	OPT_LOGIN_TIME,
@@ -67,6 +70,7 @@ static const struct option options[] = {
 	{ "cert-key", required_argument, NULL, OPT_CERT_KEY },
 	{ "ca", required_argument, NULL, OPT_CA },
 	{ "allow-uid", required_argument, NULL, OPT_ALLOW_UID },
+	{ "allow-cid", required_argument, NULL, OPT_ALLOW_CID },
 	{ "max-sessions", required_argument, NULL, OPT_MAX_SESSIONS },
 	{ "max-pending", required_argument, NULL, OPT_MAX_PENDING },
 	{ "login-time", required_argument, NULL, OPT_LOGIN_TIME },
@@ -183,6 +187,10 @@ static int parse(struct listener *l, bool *use_stdio, int argc, char **argv)
 			break;
 		case OPT_ALLOW_UID:
 			if (allow(&l->channel.uids, "--allow-uid", optarg))
+				return EXIT_USAGE + 1;
+			break;
+		case OPT_ALLOW_CID:
+			if (allow(&l->channel.cids, "--allow-cid", optarg))
 				return EXIT_USAGE + 1;
 			break;
 		case OPT_MAX_SESSIONS:

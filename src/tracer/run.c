@@ -28,7 +28,8 @@ static const char usage_shell[] =
 	"usage: rsc shell [OPTION]... [--] [ARGUMENT]...\n";
 static const char usage_options[] =
 	"  --server URL        ssh://[USER@]HOST[:PORT], tls://HOST:PORT,\n"
-	"                      unix://PATH, tcp://HOST:PORT, exec:COMMAND, fd:N\n"
+	"                      unix://PATH, vsock://CID:PORT, tcp://HOST:PORT,\n"
+	"                      vsock-unix://PATH:PORT, exec:COMMAND, fd:N\n"
 	"                      (default: $RSC_SERVER, else an embedded server)\n"
 	"  --ssh-command CMD   run CMD in the place of ssh\n"
 	"                      (default: $RSC_SSH_COMMAND, else ssh)\n"

@@ -66,6 +66,14 @@ int channel_number(const char *text, const char *end, unsigned int max)
 	return (int)v;
 }
 
+bool channel_allowed(const struct allow *list, unsigned int id)
+{
+	for (unsigned int i = 0; i < list->n; i++)
+		if (list->id[i] == id)
+			return true;
+	return false;
+}
+
 void channel_child(int fd)
 {
 	sigset_t none;
@@ -84,6 +92,9 @@ static const struct scheme schemes[] = {
 #endif
 	{ "unix://", unix_check, unix_connect, unix_listen, unix_admit },
 	{ "unix:", unix_check, unix_connect, unix_listen, unix_admit },
+	{ "vsock://", vsock_check, vsock_connect, vsock_listen, vsock_admit },
+	{ "vsock:", vsock_check, vsock_connect, vsock_listen, vsock_admit },
+	{ "vsock-unix://", vsock_unix_check, vsock_unix_connect, NULL, NULL },
 	{ "ssh://", ssh_check, ssh_open, NULL, NULL },
 	{ "stdio:", stdio_check, stdio_open, NULL, NULL },
 	{ "exec:", exec_check, exec_open, NULL, NULL },
@@ -107,7 +118,7 @@ static const struct scheme *find(const char *url, const char **rest,
 	}
 	*err = channel_fail(
 		why, -EINVAL, "open", url,
-		"ssh://, tls://, unix://, tcp://, exec:, fd: or stdio: is expected");
+		"ssh://, tls://, unix://, vsock://, vsock-unix://, tcp://, exec:, fd: or stdio: is expected");
 	return NULL;
 }
 
@@ -149,7 +160,7 @@ int channel_listen(const char *url, const struct channel_opts *opts, char *err,
 	if (!scheme->listen)
 		return channel_fail(
 			&why, -EINVAL, "listen at", url,
-			"tls://HOST:PORT, unix://PATH or tcp://HOST:PORT is expected");
+			"tls://HOST:PORT, unix://PATH, vsock://CID:PORT or tcp://HOST:PORT is expected");
 	return scheme->listen(url, rest, opts ? opts : &no_opts, &why);
 }
 

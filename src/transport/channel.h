@@ -2,7 +2,8 @@
  * A channel: two descriptors and perhaps a child, opened by URL.
  *
  *   tls://HOST:PORT   tcp://HOST:PORT   unix://PATH   
- *   ssh://[USER@]HOST[:PORT]   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
+ *   ssh://[USER@]HOST[:PORT]   vsock://CID:PORT   vsock-unix://PATH:PORT
+ *   stdio:   exec:COMMAND   fd:N or fd:IN,OUT
  *
  * Only opening depends on the scheme; one table of schemes.
  */
@@ -41,6 +42,7 @@ struct channel_opts {
 	const char *ca;		 /* who signs for the other side */
 	unsigned int login_ms;	 /* to say who one is; 0: LOGIN_MS */
 	struct allow uids;	 /* unix: none: our own and root */
+	struct allow cids;	 /* vsock */
 };
 
 /* Is url well-formed? Nothing is tried. 0 or -errno, err as below. */
@@ -61,9 +63,9 @@ int channel_connect(struct channel *ch, const char *url,
 void channel_close(struct channel *ch);
 
 /*
- * Listens at url (tcp, tls, unix). What would let anybody in is refused with
- * -EPERM, and nothing is bound: tcp that is not both loopback and
- * insecure_no_auth, tls without a key or certificates.
+ * Listens at url (tcp, tls, unix, vsock). What would let anybody in is refused
+ * with -EPERM, and nothing is bound: tcp that is not both loopback and
+ * insecure_no_auth, tls without a key or certificates, vsock without cids.
  * A unix socket gets mode 0600; one that nobody answers at is replaced, any
  * other file is left alone. Returns the listening fd or -errno.
  */

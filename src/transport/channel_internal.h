@@ -2,7 +2,9 @@
 #ifndef RSC_CHANNEL_INTERNAL_H
 #define RSC_CHANNEL_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "transport/channel.h"
 
@@ -37,6 +39,8 @@ int channel_both(struct channel *ch, int fd);
 int channel_copies(struct channel *ch, int in, int out);
 /* A decimal number up to max and nothing else before end; or -EINVAL. */
 int channel_number(const char *text, const char *end, unsigned int max);
+/* Is id on the list? */
+bool channel_allowed(const struct allow *list, unsigned int id);
 /*
  * In a child: a signal state as after login, and fd as standard input and
  * output.
@@ -77,6 +81,17 @@ int unix_listen(const char *url, const char *path,
 
 int unix_admit(struct channel *ch, const struct channel_opts *opts,
 	       struct why *why);
+
+int vsock_check(const char *url, const char *where, struct why *why);
+int vsock_connect(struct channel *ch, const char *url, const char *where,
+		  const struct channel_opts *opts, struct why *why);
+int vsock_listen(const char *url, const char *where,
+		 const struct channel_opts *opts, struct why *why);
+int vsock_admit(struct channel *ch, const struct channel_opts *opts,
+		struct why *why);
+int vsock_unix_check(const char *url, const char *where, struct why *why);
+int vsock_unix_connect(struct channel *ch, const char *url, const char *where,
+		       const struct channel_opts *opts, struct why *why);
 
 int stdio_check(const char *url, const char *rest, struct why *why);
 int stdio_open(struct channel *ch, const char *url, const char *rest,

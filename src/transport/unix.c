@@ -105,7 +105,6 @@ int unix_admit(struct channel *ch, const struct channel_opts *opts,
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	unsigned int i;
 
 	if (getsockopt(ch->in, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return -errno;
@@ -113,8 +112,5 @@ int unix_admit(struct channel *ch, const struct channel_opts *opts,
 		 peer.pid);
 	if (!opts->uids.n)
 		return peer.uid == geteuid() || !peer.uid ? 0 : -EACCES;
-	for (i = 0; i < opts->uids.n; i++)
-		if (opts->uids.id[i] == peer.uid)
-			return 0;
-	return -EACCES;
+	return channel_allowed(&opts->uids, peer.uid) ? 0 : -EACCES;
 }

@@ -525,6 +525,36 @@ static const char *const bad[] = {
 	"fd:4294967296",
 	"fd:18446744073709551616",
 	"\xff\xfe",
+	"vsock",
+	"vsock:",
+	"vsock://",
+	"vsock://3",
+	"vsock://3:",
+	"vsock://:5000",
+	"vsock://host:5000",
+	"vsock://-1:5000",
+	"vsock://+3:5000",
+	"vsock://3:-1",
+	"vsock://3:0x10",
+	"vsock://3:5000:1",
+	"vsock://3:5000/",
+	"vsock:// 3:5000",
+	"vsock://4294967295:5000",
+	"vsock://4294967296:5000",
+	"vsock://3:4294967295",
+	"vsock://18446744073709551619:5000",
+	"vsock://any",
+	"vsock://anyone:5000",
+	"vsock-unix://",
+	"vsock-unix://:5000",
+	"vsock-unix:///tmp/socket",
+	"vsock-unix:///tmp/socket:",
+	"vsock-unix:///tmp/socket:x",
+	"vsock-unix:///tmp/socket:4294967295",
+	"tls://",
+	"tls://127.0.0.1",
+	"tls://127.0.0.1:x",
+	"tls://127.0.0.1:65536",
 };
 
 #define BAD ((int)(sizeof(bad) / sizeof(*bad)))
@@ -553,6 +583,134 @@ START_TEST(what_is_no_url_is_refused_by_name)
 }
 END_TEST
 
+/* ---- vsock: no socket of that kind is ever made here ---- */
+
+static const char *const vsocks[] = {
+	"vsock://2:5000",      "vsock:2:5000",
+	"vsock://0:0",	       "vsock://4294967294:4294967294",
+	"vsock://any:5000",    "vsock-unix:///tmp/v:5000",
+	"vsock-unix://a:b:52",
+};
+
+#define VSOCKS ((int)(sizeof(vsocks) / sizeof(*vsocks)))
+
+START_TEST(an_address_of_vsock)
+{
+	ck_assert_msg(!channel_check(vsocks[_i], err, sizeof(err)), "%s", err);
+}
+END_TEST
+
+START_TEST(vsock_is_listened_at_for_those_who_are_named_only)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(channel_listen("vsock://any:5000", &insecure, err,
+					sizeof(err)),
+			 -EPERM);
+	ck_assert_ptr_nonnull(strstr(err, "listen at vsock://any:5000"));
+	ck_assert_ptr_nonnull(strstr(err, "--allow-cid"));
+	ck_assert_int_eq(dup(fd), fd + 1);
+}
+END_TEST
+
+START_TEST(vsock_is_not_connected_to_any)
+{
+	struct channel ch;
+
+	ck_assert_int_eq(channel_connect(&ch, "vsock://any:5000", NULL, err,
+					 sizeof(err)),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err, "a CID is expected"));
+}
+END_TEST
+
+/* No guest is at the other end. */
+START_TEST(who_is_no_guest_is_not_let_in)
+{
+	struct channel_opts opts = { .cids = { .n = 2, .id = { 3, 0 } } };
+	struct channel ch;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ch = (struct channel){ pair[0], pair[0], 0, NULL };
+	ck_assert_int_eq(channel_admit(&ch, "vsock://any:5000", &opts, err,
+				       sizeof(err)),
+			 -EACCES);
+	ck_assert_str_eq(err, "it has no address");
+}
+END_TEST
+
+/* What a monitor answers to CONNECT, and what comes of it. */
+static const struct {
+	const char *answer;
+	int result;
+	const char *text;
+} monitors[] = {
+	{ "OK 1073741824\nthere", 0, NULL },
+	{ "OK 5\nthere", 0, NULL },
+	{ "", -ECONNRESET, "nobody listens at that port of the guest" },
+	{ "OK 5", -ECONNRESET, "nobody listens at that port of the guest" },
+	{ "OK \n", -EPROTO, "does not know CONNECT" },
+	{ "NO 5\n", -EPROTO, "does not know CONNECT" },
+	{ "HTTP/1.0 400 Bad Request, and a long line\n", -EPROTO,
+	  "does not know CONNECT" },
+};
+
+#define MONITORS ((int)(sizeof(monitors) / sizeof(*monitors)))
+
+static int monitor;
+
+/* The fake of a monitor: one client, one answer. */
+static void be_monitor(int fd)
+{
+	char asked[32] = "";
+	int got = accept(fd, NULL, NULL);
+
+	if (io_read_all(got, asked, 13) ||
+	    strcmp(asked, "CONNECT 5000\n") != 0 ||
+	    io_write_all(got, monitors[monitor].answer,
+			 strlen(monitors[monitor].answer)))
+		_exit(1);
+	if (!monitors[monitor].result &&
+	    (io_read_all(got, asked, 5) || memcmp(asked, "again", 5) != 0))
+		_exit(2);
+	_exit(0);
+}
+
+START_TEST(a_port_behind_a_unix_socket)
+{
+	char where[300];
+	char got[6] = "";
+	struct channel ch;
+	int status;
+	pid_t pid;
+	int fd;
+
+	fd = channel_listen(url, NULL, err, sizeof(err));
+	ck_assert_int_ge(fd, 0);
+	snprintf(where, sizeof(where), "vsock-unix://%s:5000", path);
+	monitor = _i;
+	pid = fork();
+	if (!pid)
+		be_monitor(fd);
+	close(fd);
+	ck_assert_int_eq(channel_connect(&ch, where, NULL, err, sizeof(err)),
+			 monitors[_i].result);
+	if (!monitors[_i].result) {
+		is_cloexec(ch.in);
+		ck_assert_int_eq(io_read_all(ch.in, got, 5), 0);
+		ck_assert_str_eq(got, "there");
+		ck_assert_int_eq(io_write_all(ch.out, "again", 5), 0);
+		channel_close(&ch);
+	} else {
+		ck_assert_msg(strstr(err, monitors[_i].text) != NULL, "%s",
+			      err);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(a_short_buffer_for_the_reason_is_enough)
 {
 	struct channel ch;
@@ -571,7 +729,7 @@ START_TEST(a_channel_that_cannot_be_listened_at)
 	ck_assert_int_eq(channel_listen(urls[_i], &insecure, err, sizeof(err)),
 			 -EINVAL);
 	ck_assert_ptr_nonnull(
-		strstr(err, "tls://HOST:PORT, unix://PATH or tcp"));
+		strstr(err, "tls://HOST:PORT, unix://PATH, vsock://CID"));
 }
 END_TEST
 
@@ -734,6 +892,11 @@ int main(void)
 	tcase_add_test(tc, fd_takes_two_pipes);
 	tcase_add_test(tc, stdio_is_what_was_standard_then);
 	tcase_add_loop_test(tc, what_is_no_url_is_refused_by_name, 0, BAD);
+	tcase_add_loop_test(tc, an_address_of_vsock, 0, VSOCKS);
+	tcase_add_test(tc, vsock_is_listened_at_for_those_who_are_named_only);
+	tcase_add_test(tc, vsock_is_not_connected_to_any);
+	tcase_add_test(tc, who_is_no_guest_is_not_let_in);
+	tcase_add_loop_test(tc, a_port_behind_a_unix_socket, 0, MONITORS);
 	tcase_add_test(tc, a_short_buffer_for_the_reason_is_enough);
 	tcase_add_loop_test(tc, a_channel_that_cannot_be_listened_at, 0, 3);
 	tcase_add_test(tc, accept_of_no_listener_is_an_error);
