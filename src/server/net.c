@@ -53,6 +53,7 @@ static bool is_path(const uint8_t *name, size_t len, char path[PATH_SIZE + 1])
 static int guard(struct run *run, struct place *place, uint8_t **name,
 		 size_t *len, bool make)
 {
+	const size_t given = *len;
 	char path[PATH_SIZE + 1];
 	struct sockaddr_un *un;
 	int err;
@@ -75,11 +76,15 @@ static int guard(struct run *run, struct place *place, uint8_t **name,
 	un = arena_alloc(&run->worker->arena, sizeof(*un));
 	if (!un)
 		return -ENOMEM;
+	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, place->path, *len);
 	if (*len < PATH_SIZE)
-		un->sun_path[(*len)++] = '\0';
+		(*len)++;
 	*len += PATH_AT;
+	/* Other kinds of sockets look at the length first. */
+	if (*len < given && given <= sizeof(*un))
+		*len = given;
 	*name = (uint8_t *)un;
 	return 0;
 }

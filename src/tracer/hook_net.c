@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "call/option.h"
 #include "tracer/hooks.h"
+#include "tracer/memory.h"
 #include "tracer/names.h"
 #include "tracer/rights.h"
 
@@ -50,6 +51,27 @@ void hook_socket(struct run *run, struct tracee *t)
 	forward(run, t);
 }
 
+/* Has the program room for an address and its length there? */
+static bool has_room(const struct tracee *t, uint64_t name, uint64_t len)
+{
+	int32_t room;
+	char byte;
+
+	if (memory_read(t->pid, len, &room, sizeof(room)))
+		return false;
+	return room <= 0 || !memory_read(t->pid, name, &byte, 1);
+}
+
+/* Who has no room finds it out when the connection is made, and lost. */
+static void accepted_nowhere(struct run *run, struct tracee *t)
+{
+	if (t->req.ret >= 0) {
+		tell_close(run, t, (int)t->req.ret);
+		t->req.ret = -EFAULT;
+	}
+	finish_skip(run, t, t->req.ret);
+}
+
 /* Its address goes to the program before the descriptor is there. */
 static void accepted(struct run *run, struct tracee *t)
 {
@@ -75,9 +97,13 @@ void hook_accept(struct run *run, struct tracee *t)
 		t->call = call_by_name("accept4");
 		t->arg[3] = 0;
 	}
+	t->if_remote = accepted;
+	if (t->arg[1] && !has_room(t, t->arg[1], t->arg[2])) {
+		t->if_remote = accepted_nowhere;
+		t->arg[1] = 0;
+	}
 	if (!t->arg[1])
 		t->arg[2] = 0;
-	t->if_remote = accepted;
 	forward(run, t);
 }
 
@@ -126,16 +152,70 @@ void hook_sendto(struct run *run, struct tracee *t)
 
 void hook_recvfrom(struct run *run, struct tracee *t)
 {
+	int32_t room;
+
 	if (!socket_of(t)) {
 		let_go(run, t);
 		return;
 	}
+	/* What comes by a stream has no address to be written. */
+	if (!socket_of(t)->remote->quiet &&
+	    !memory_read(t->pid, t->arg[5], &room, sizeof(room)) &&
+	    !has_room(t, t->arg[4], t->arg[5]))
+		t->arg[4] = 0;
 	if (!t->arg[4])
 		t->arg[5] = 0;
 	forward(run, t);
 }
 
 /* ---- options ---- */
+
+/* An option of the same level that is known, or NULL. */
+static const struct option *of_level(int level)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (option_table[i].level == level)
+			return &option_table[i];
+	return NULL;
+}
+
+static void refuse_option(struct run *run, struct tracee *t, int err)
+{
+	refuse_unknown(run, t, t->call,
+		       (uint64_t)(uint32_t)t->arg[1] << 32 |
+			       (uint32_t)t->arg[2],
+		       err);
+}
+
+/* Is it the level that the socket does not know, or the option? */
+static void level_asked(struct run *run, struct tracee *t)
+{
+	if (t->req.ret == -EOPNOTSUPP)
+		finish_skip(run, t, -EOPNOTSUPP);
+	else
+		refuse_option(run, t, ENOPROTOOPT);
+}
+
+static void ask_level(struct run *run, struct tracee *t,
+		      const struct option *option)
+{
+	int32_t *len = arena_alloc(&t->arena, sizeof(*len));
+
+	if (!len) {
+		finish_skip(run, t, -ENOMEM);
+		return;
+	}
+	*len = sizeof(*len);
+	t->req = (struct req){ .call = t->call };
+	t->req.val[0].num = (uint64_t)socket_of(t)->handle;
+	t->req.val[1].num = t->arg[1];
+	t->req.val[2].num = (uint64_t)option->name;
+	t->req.val[3] = (struct value){ .num = 1, .len = sizeof(*len) };
+	t->req.val[4] = (struct value){ .num = 1,
+					.data = (uint8_t *)len,
+					.len = sizeof(*len) };
+	ask(run, t, level_asked);
+}
 
 void hook_option(struct run *run, struct tracee *t)
 {
@@ -150,9 +230,14 @@ void hook_option(struct run *run, struct tracee *t)
 		forward(run, t);
 		return;
 	}
-	refuse_unknown(run, t, t->call,
-		       (uint64_t)(uint32_t)level << 32 | (uint32_t)name,
-		       ENOPROTOOPT);
+	if (!strcmp(t->call->name, "getsockopt") && of_level(level))
+		ask_level(run, t, of_level(level));
+	else
+		refuse_option(run, t,
+			      !of_level(level) && !strcmp(t->call->name,
+							  "getsockopt") ?
+				      EOPNOTSUPP :
+				      ENOPROTOOPT);
 }
 
 /* ---- messages ---- */

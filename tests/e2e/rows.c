@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <linux/random.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -436,6 +438,78 @@ static void machine(const char *name)
 	TRY(setreuid(0, 0));
 }
 
+/* The server's lo, which stays as it was. */
+static void interface(const char *name)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	struct sockaddr_in *addr = (void *)&ifr.ifr_addr;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)name;
+	ifr.ifr_mtu = 60000;
+	TRY(ioctl(fd, SIOCSIFMTU, &ifr));
+	READ(ioctl(fd, SIOCGIFMTU, &ifr), ifr.ifr_mtu);
+	strcpy(ifr.ifr_name, "lo");
+	ifr.ifr_mtu = 65536;
+	TRY(ioctl(fd, SIOCSIFMTU, &ifr));
+	ifr.ifr_qlen = 1000;
+	TRY(ioctl(fd, SIOCSIFTXQLEN, &ifr));
+	ifr.ifr_flags = IFF_UP;
+	TRY(ioctl(fd, SIOCSIFFLAGS, &ifr));
+	memset(&ifr.ifr_hwaddr, 0, sizeof(ifr.ifr_hwaddr));
+	TRY(ioctl(fd, SIOCSIFHWADDR, &ifr));
+	*addr = (struct sockaddr_in){ .sin_family = AF_INET };
+	addr->sin_addr.s_addr = htonl(0x7f000001);
+	TRY(ioctl(fd, SIOCSIFADDR, &ifr));
+	TRY(ioctl(fd, SIOCSIFDSTADDR, &ifr));
+	addr->sin_addr.s_addr = htonl(0xff000000);
+	TRY(ioctl(fd, SIOCSIFNETMASK, &ifr));
+	addr->sin_addr.s_addr = 0;
+	TRY(ioctl(fd, SIOCSIFBRDADDR, &ifr));
+	strcpy(ifr.ifr_name, "none");
+	TRY(ioctl(fd, SIOCSIFMTU, &ifr));
+}
+
+/* What sockets say of arguments that are wrong, and when. */
+static void wrong(const char *name)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_un un = { AF_UNIX, "." };
+	void *nowhere = (void *)-1;
+	socklen_t len = sizeof(in);
+	char text[4] = "abc";
+	int value = 0;
+	int to = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int from;
+
+	(void)name;
+	TRY(accept(fd, nowhere, &len));
+	TRY(bind(fd, (void *)&un, sizeof(un)));
+	TRY(bind(fd, (void *)&un, 5));
+	TRY(bind(fd, (void *)&in, sizeof(in)));
+	TRY(listen(fd, 2));
+	getsockname(fd, (void *)&in, &len);
+	TRY(connect(to, (void *)&in, sizeof(in)));
+	TRY(accept(fd, nowhere, &len));
+	/* That connection is lost. */
+	TRY(recv(to, text, 1, 0));
+	close(to);
+	to = socket(AF_INET, SOCK_STREAM, 0);
+	TRY(connect(to, (void *)&in, sizeof(in)));
+	from = TRY(accept(fd, NULL, nowhere));
+	TRY(send(to, text, 3, 0));
+	TRY(recvfrom(from, text, 2, 0, nowhere, &len));
+	TRY(recvfrom(from, text, 1, 0, nowhere, nowhere));
+	len = sizeof(value);
+	TRY(getsockopt(fd, 500, 10, &value, &len));
+	TRY(getsockopt(fd, IPPROTO_UDP, 10, &value, &len));
+	TRY(getsockopt(fd, IPPROTO_TCP, 9999, &value, &len));
+	TRY(getsockopt(fd, IPPROTO_IP, 9999, &value, &len));
+	TRY(setsockopt(fd, IPPROTO_IP, 9999, &value, len));
+}
+
 /* A file by its handle, which is as long as it says. */
 static void handles(const char *name)
 {
@@ -490,6 +564,8 @@ static const struct part {
 	{ "machine", machine },
 	{ "undelivered", undelivered },
 	{ "handles", handles },
+	{ "interface", interface },
+	{ "wrong", wrong },
 };
 
 int main(int argc, char **argv)

@@ -40,7 +40,7 @@ else
 fi
 
 MODES=(--all)
-for part in mark clocks machine; do
+for part in mark clocks machine interface wrong; do
 	same "$T/bin/rows" $part file
 done
 finish
