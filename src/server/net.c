@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -47,8 +48,23 @@ static bool is_path(const uint8_t *name, size_t len, char path[PATH_SIZE + 1])
 }
 
 /*
- * Replaces an address that is a path by an equal one that was checked; 0 or
- * -errno. make: a file is to be made there.
+ * A name that is too long for an address, as that of a socket which the program
+ * named by its descriptor: it gets one of ours. The length, or -errno.
+ */
+static int short_name(struct place *place, char name[PATH_SIZE])
+{
+	int fd = open(place->path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	path_end(place);
+	place->held = fd;
+	return snprintf(name, PATH_SIZE, "/proc/thread-self/fd/%d", fd);
+}
+
+/*
+ * Replaces an address that is a path by an equal one that was checked, and that
+ * holds until the place ends; 0 or -errno. make: a file is to be made there.
  */
 static int guard(struct run *run, struct place *place, uint8_t **name,
 		 size_t *len, bool make)
@@ -71,14 +87,21 @@ static int guard(struct run *run, struct place *place, uint8_t **name,
 		/* Through a magic link, and the call takes no directory. */
 		return -EACCES;
 	*len = strlen(place->path);
-	if (*len > PATH_SIZE)
+	if (*len > PATH_SIZE && make)
 		return -ENAMETOOLONG;
 	un = arena_alloc(&run->worker->arena, sizeof(*un));
 	if (!un)
 		return -ENOMEM;
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, place->path, *len);
+	if (*len > PATH_SIZE) {
+		err = short_name(place, un->sun_path);
+		if (err < 0)
+			return err;
+		*len = (size_t)err;
+	} else {
+		memcpy(un->sun_path, place->path, *len);
+	}
 	if (*len < PATH_SIZE)
 		(*len)++;
 	*len += PATH_AT;
@@ -157,9 +180,12 @@ static void take_control(struct run *run, const struct piece *control)
 	}
 }
 
-/* The header of a message; 0 or -errno. */
+/*
+ * The header of a message; 0 or -errno. *held: a descriptor that the name
+ * needs until it is sent, or -1.
+ */
 static int64_t begin_message(struct run *run, struct message *m, bool sends,
-			     struct msghdr *hdr, struct iovec *iov)
+			     struct msghdr *hdr, struct iovec *iov, int *held)
 {
 	uint8_t *name = m->name.data;
 	size_t len = m->name.len;
@@ -169,7 +195,7 @@ static int64_t begin_message(struct run *run, struct message *m, bool sends,
 	path_begin(&place, AT_FDCWD, "");
 	if (sends && m->name.given)
 		err = guard(run, &place, &name, &len, false);
-	path_end(&place);
+	*held = place.held;
 	if (!err && sends && m->control.given)
 		err = check_control(run, &m->control);
 	*iov = (struct iovec){ m->data.data, m->data.len };
@@ -207,6 +233,13 @@ static void end_message(struct run *run, struct message *m, bool sends,
 		take_control(run, &m->control);
 }
 
+static void release(const int *held, size_t count)
+{
+	for (size_t k = 0; k < count; k++)
+		if (held[k] >= 0)
+			close(held[k]);
+}
+
 int64_t net_messages(struct run *run, bool *go_on)
 {
 	const struct arg *arg = &run->req->call->arg[1];
@@ -215,22 +248,25 @@ int64_t net_messages(struct run *run, bool *go_on)
 	struct arena *arena = &run->worker->arena;
 	struct mmsghdr *mm = arena_alloc(arena, (v->len + 1) * sizeof(*mm));
 	struct iovec *iov = arena_alloc(arena, (v->len + 1) * sizeof(*iov));
+	int *held = arena_alloc(arena, (v->len + 1) * sizeof(*held));
 	size_t count = arg->len ? v->len : 1;
 	int64_t ret;
 
 	*go_on = false;
 	if (!v->msg)
 		return -EFAULT;
-	if (!mm || !iov)
+	if (!mm || !iov || !held)
 		return -ENOMEM;
 	for (size_t k = 0; k < count; k++) {
 		ret = begin_message(run, &v->msg[k], sends, &mm[k].msg_hdr,
-				    &iov[k]);
+				    &iov[k], &held[k]);
+		if (!ret)
+			continue;
+		release(&held[k], 1);
 		/* What comes before it is sent. */
-		if (ret && k)
-			count = k;
-		else if (ret)
+		if (!k)
 			return ret;
+		count = k;
 	}
 	run->reg[1] = (uintptr_t)mm;
 	if (arg->len)
@@ -238,6 +274,7 @@ int64_t net_messages(struct run *run, bool *go_on)
 	if (!sends)
 		run->reg[arg->len ? 3 : 2] |= MSG_CMSG_CLOEXEC;
 	ret = run_make(run);
+	release(held, count);
 	if (ret < 0)
 		return ret;
 	for (size_t k = 0; k < (arg->len ? (size_t)ret : 1); k++)

@@ -40,7 +40,7 @@ MAX_OUTPUT = 48 << 20
 MAX_LOG = 1 << 20
 MAX_RUNS = 9
 # Where a program that ran here by mistake would leave its files.
-WATCHED = harness.FOLDERS + ('/tmp', '/dev/shm', '/dev/mqueue', '/mnt/changed')
+WATCHED = harness.FOLDERS + ('/tmp', '/dev/mqueue', '/mnt/changed')
 # The programs that rsc keeps for the next run.
 KEPT = '/mnt/changed/root/upper/.cache'
 

@@ -283,6 +283,35 @@ def processes():
         say(f.read())
 
 
+def long_names():
+    """Sockets whose names no address holds are named by a descriptor."""
+    stream = 'stream' + '-' * 150
+    dgram = 'dgram' + '-' * 150
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind('s')
+    listener.listen()
+    os.rename('s', stream)
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind('d')
+    os.rename('d', dgram)
+    with socket.socket(socket.AF_UNIX) as s:
+        fd = os.open(stream, os.O_PATH)
+        s.connect(f'/proc/self/fd/{fd}')
+        s.sendall(b'by a descriptor')
+        say(listener.accept()[0].recv(100))
+        os.close(fd)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        fd = os.open(dgram, os.O_PATH)
+        s.sendto(b'sendto', f'/proc/self/fd/{fd}')
+        s.sendmsg([b'sendmsg'], [], 0, f'/proc/self/fd/{fd}')
+        say(receiver.recv(100), receiver.recv(100))
+        os.close(fd)
+    # As many descriptors afterwards as before.
+    say(len(os.listdir('/proc/self/fd')))
+    os.unlink(stream)
+    os.unlink(dgram)
+
+
 where = sys.argv[1]
 os.chdir(where)
 streams(socket.AF_INET, ('127.0.0.1', 0))
@@ -294,6 +323,7 @@ datagrams(socket.AF_INET6, ('::1', 0), ('::1', 0))
 datagrams(socket.AF_UNIX, where + '/one', 'two')
 messages(socket.AF_INET, ('127.0.0.1', 0), ('127.0.0.1', 0))
 messages(socket.AF_UNIX, where + '/three', 'four')
+long_names()
 big_message()
 options()
 nonblocking()
