@@ -71,6 +71,7 @@ enum call_trait {
 	T_NOFOLLOW = 1 << 17, /* never follows a link at the end of a path */
 	T_RUNS = 1 << 18,     /* split, and the server runs its part */
 	T_BOTH = 1 << 19,     /* made here too, after the server's success */
+	T_LOCKS = 1 << 20,    /* what it gets ends with the description */
 };
 
 /* A flag that decides whether a link at the end of a path is followed. */

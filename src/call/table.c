@@ -154,7 +154,8 @@ _Static_assert(sizeof(struct kernel_file_handle) == 136, "file_handle");
 #define NOFOLLOW T_NOFOLLOW
 #define RUNS T_RUNS
 #define BOTH T_BOTH
-#define TRAITS (T_MODIFIES | T_NOFOLLOW | T_RUNS | T_BOTH)
+#define LOCKS T_LOCKS
+#define TRAITS (T_MODIFIES | T_NOFOLLOW | T_RUNS | T_BOTH | T_LOCKS)
 /* clang-format on */
 
 #define CALL(nr_wire, word, nr_x86, nr_arm, verd, kind, error, sets, reason,   \

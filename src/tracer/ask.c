@@ -114,6 +114,15 @@ void tell_close(struct run *run, struct tracee *t, int handle)
 	tell(run, t, &req);
 }
 
+bool close_is_quiet(const struct tracee *t, const struct entry *e)
+{
+	uint32_t object = e->remote->object;
+
+	return e->remote->mode == O_RDONLY && !e->remote->locked &&
+	       !t->files->locks &&
+	       (object == OBJECT_FILE || object == OBJECT_DIR);
+}
+
 /* fcntl(2): closing any descriptor of a file ends the locks on it. */
 static void tell_unlock(struct run *run, struct tracee *t, int handle)
 {

@@ -29,6 +29,7 @@ struct remote {
 	bool names;	     /* opened with O_PATH */
 	bool quiet;	     /* a socket whose EPIPE raises no SIGPIPE */
 	uint8_t mode;	     /* O_ACCMODE of the open */
+	bool locked;	     /* a lock may end when it is closed */
 	struct image *image; /* a reference; NULL: no regular file */
 	pid_t listed;	     /* of /proc: the last process of the tree given */
 	bool async;	     /* O_ASYNC is set */

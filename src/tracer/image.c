@@ -122,6 +122,7 @@ void image_forget(struct images *images, struct image *img)
 	free(img->have);
 	img->have = NULL;
 	img->words = 0;
+	img->stamped = false;
 }
 
 bool image_piece(const struct image *img, uint64_t *lo, uint64_t *hi,

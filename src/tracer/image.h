@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 #include <uthash.h>
 
 #define IMAGE_BLOCK (64u << 10)
@@ -49,6 +50,13 @@ struct image {
 	uint64_t window; /* bytes that it brings */
 	uint64_t hand;	 /* where image_make_room() goes on */
 	char *path;	 /* owned: for messages */
+	/* keeper_idle.c's: */
+	struct image *idle_prev; /* in keeper.idle */
+	struct image *idle_next;
+	struct timespec changed; /* the file, when the blocks were read */
+	struct timespec modified;
+	bool stamped; /* by these it is seen whether it was changed since */
+	bool idle;    /* not mapped, and kept */
 };
 
 struct images {

@@ -79,7 +79,7 @@ void keeper_finish_chore(struct run *run, struct chore *c)
 		c->t->chore = NULL;
 	free(c);
 	/* Nobody maps it after all. */
-	if (img->handle >= 0 && !img->maps)
+	if (img->handle >= 0 && !img->maps && !img->idle)
 		keeper_release(run, img);
 	else
 		image_unref(&k->images, img);
@@ -113,7 +113,7 @@ void keeper_settle(struct run *run, struct tracee *t, uint64_t dev,
 {
 	struct image *img = image_find(&run->keeper.images, dev, ino);
 
-	if (img && img->handle >= 0 && !img->maps)
+	if (img && img->handle >= 0 && !img->maps && !img->idle)
 		keeper_turn(run, t, img, then);
 	else
 		then(run, t);
@@ -231,7 +231,8 @@ static void drop(struct run *run, struct chore *c)
 
 	if (c->err)
 		run->keeper.lost = true;
-	if (img->maps || img->handle < 0) {
+	if (img->maps || img->handle < 0 || img->idle ||
+	    keeper_rest(run, img)) {
 		dropped(run, c);
 		return;
 	}

@@ -44,8 +44,14 @@ struct keeper {
 	struct tracee *filler;	/* owned: the same, lazy_fill.c's; or NULL */
 	struct chore *first;	/* owned: who has the turn, who waits */
 	struct images images;
-	uint8_t *buf; /* owned */
-	bool loose;   /* --coherence=loose */
+	struct image *idle; /* list, of references; who came first is first */
+	unsigned int nidle;
+	uint64_t idle_bytes;
+	int64_t real; /* s: the server's real time over our monotonic one */
+	bool timed;   /* that is known */
+	void (*next)(struct run *run, struct chore *c); /* when it is */
+	uint8_t *buf;					/* owned */
+	bool loose;					/* --coherence=loose */
 	bool lost;    /* stores did not reach the server */
 	bool no_flag; /* the server's kernel has no RWF_NOAPPEND */
 };

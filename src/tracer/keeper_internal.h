@@ -2,6 +2,8 @@
 #ifndef RSC_KEEPER_INTERNAL_H
 #define RSC_KEEPER_INTERNAL_H
 
+#include <sys/stat.h>
+
 #include "call/value.h"
 #include "tracer/keeper.h"
 
@@ -34,6 +36,22 @@ struct tracee *keeper_twin(struct run *run);
 void keeper_reread(struct run *run, struct chore *c);
 /* What is missing of [lo, hi) is read; keeper_done() at the end. */
 void keeper_fill(struct run *run, struct chore *c, uint64_t lo, uint64_t hi);
+
+/* keeper_idle.c: files that are not mapped any more, and kept */
+
+/* Is what is here of the image, since it was stamped, the file of st? */
+bool keeper_is_known(const struct image *img, const struct stat *st);
+/* The blocks that are read now are the file's of st. */
+void keeper_stamp(const struct run *run, struct image *img,
+		  const struct stat *st);
+/* The last mapping is gone. False: it is not to be kept. */
+bool keeper_rest(struct run *run, struct image *img);
+/* It is mapped again. */
+void keeper_wake(struct run *run, struct image *img);
+/* None is kept any longer. */
+void keeper_evict(struct run *run);
+/* Asks for the server's time, once, and calls step. */
+void keeper_ask_time(struct run *run, struct chore *c, step_fn step);
 
 /* keeper_write.c */
 

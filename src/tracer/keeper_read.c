@@ -127,6 +127,9 @@ static void fill(struct run *run, struct chore *c)
 		ask_seek(run, c, SEEK_DATA, data_found);
 		return;
 	}
+	if (c->blocks != KNOWN && run->keeper.idle &&
+	    run->keeper.images.bytes + (hi - lo) > run->keeper.room)
+		keeper_evict(run);
 	if (c->blocks != KNOWN &&
 	    !image_make_room(&run->keeper.images, hi - lo, run->keeper.room)) {
 		log_err("mmap: %s: more than %llu MiB of remote files are mapped: ENODEV; --map-memory allows more",
@@ -206,6 +209,23 @@ static void bring(struct run *run, struct chore *c)
 	fill(run, c);
 }
 
+/* Which blocks are to be read, now that the attributes are known. */
+static void compare(struct run *run, struct chore *c, const struct stat *st)
+{
+	struct image *img = c->img;
+
+	if (keeper_is_known(img, st)) {
+		c->blocks = MISSING;
+	} else if (img->maps) {
+		/* Those that are not read now are as they were. */
+		img->stamped = false;
+	} else {
+		image_forget(&run->keeper.images, img);
+		keeper_stamp(run, img, st);
+		c->blocks = MISSING;
+	}
+}
+
 /* The size is in the reply; its pages follow. */
 static void sized(struct run *run, struct chore *c)
 {
@@ -217,6 +237,8 @@ static void sized(struct run *run, struct chore *c)
 		err = -EIO;
 	if (!err && st->st_size > SIZE_LIMIT)
 		err = -ENODEV;
+	if (!err && c->blocks == ALL)
+		compare(run, c, st);
 	if (!err)
 		err = image_resize(c->img, (uint64_t)st->st_size);
 	if (!err && c->writes) {
@@ -238,8 +260,13 @@ static void sized(struct run *run, struct chore *c)
 
 static void ask_size(struct run *run, struct chore *c)
 {
-	struct req *req = keeper_prepare(run, c, "fstat");
+	struct req *req;
 
+	if (!run->keeper.timed) {
+		keeper_ask_time(run, c, ask_size);
+		return;
+	}
+	req = keeper_prepare(run, c, "fstat");
 	req->val[1].num = 1;
 	req->val[1].len = sizeof(struct stat);
 	keeper_ask(run, c, sized);
@@ -272,9 +299,7 @@ static void ready(struct run *run, struct chore *c)
 		bring(run, c);
 		return;
 	}
-	c->blocks = c->img->maps ? ALL : MISSING;
-	if (!c->img->maps)
-		image_forget(&run->keeper.images, c->img);
+	c->blocks = ALL;
 	ask_size(run, c);
 }
 
@@ -357,6 +382,7 @@ void keeper_map(struct run *run, struct tracee *t, int fd, uint64_t lo,
 	c->hi = hi;
 	c->at = lo;
 	c->writes = writes;
+	keeper_wake(run, c->img);
 	if (c->img->handle >= 0 && (c->img->writes || !writes)) {
 		hold(run, c);
 		return;

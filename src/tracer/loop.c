@@ -146,18 +146,36 @@ static bool maps_last(const struct run *run, const struct tracee *t)
 	return !o;
 }
 
+/*
+ * Closes on the server what the last thread of a table leaves. Its worker does
+ * what it is told in turn, so who waits for the last one has waited for all.
+ */
 static void exit_more(struct run *run, struct tracee *t)
 {
-	for (size_t fd = 0; files_last(run, t) && fd < t->files->cap; fd++) {
+	bool last_one = files_last(run, t);
+	int last = -1;
+
+	for (size_t fd = 0; last_one && fd < t->files->cap; fd++) {
+		struct entry *e = files_get(t->files, (long)fd);
+		bool quiet;
 		int handle;
 
-		if (!files_get(t->files, (long)fd))
+		if (!e)
 			continue;
+		quiet = close_is_quiet(t, e);
 		handle = files_drop(t->files, (long)fd);
 		if (handle < 0)
 			continue;
+		if (!quiet && last >= 0)
+			tell_close(run, t, last);
+		if (quiet)
+			tell_close(run, t, handle);
+		else
+			last = handle;
+	}
+	if (last >= 0) {
 		t->req = (struct req){ .call = call_by_name("close") };
-		t->req.val[0].num = (uint64_t)handle;
+		t->req.val[0].num = (uint64_t)last;
 		ask(run, t, exit_more);
 		return;
 	}

@@ -209,6 +209,7 @@ static void looked_at(struct run *run, struct tracee *t)
 
 	right->remote = remote_new(right->object, NULL);
 	if (right->remote) {
+		right->remote->locked = true;
 		right->remote->quiet =
 			(right->object & ~(uint32_t)OBJECT_POLLABLE) ==
 			OBJECT_DGRAM;

@@ -73,7 +73,8 @@ static struct image *image_of(struct tracee *t, int arg)
 	if (arg == NONE)
 		return NULL;
 	e = files_get(t->files, (int32_t)t->arg[arg]);
-	if (!e || !e->remote->image || e->remote->image->handle < 0)
+	if (!e || !e->remote->image || e->remote->image->handle < 0 ||
+	    e->remote->image->idle)
 		return NULL;
 	return e->remote->image;
 }
@@ -186,7 +187,7 @@ static void look_next(struct run *run, struct tracee *t)
 	struct image *img;
 
 	for (img = run->keeper.images.table; img; img = img->hh.next) {
-		if (!img->stale || img->handle < 0)
+		if (!img->stale || img->handle < 0 || img->idle)
 			continue;
 		keeper_turn(run, t, img, look);
 		return;

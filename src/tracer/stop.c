@@ -65,6 +65,7 @@ static int known_size(struct tracee *t)
 
 void forward_now(struct run *run, struct tracee *t)
 {
+	struct entry *e;
 	int err;
 
 	if (t->call->ret == RET_FD && !number_free(run, t)) {
@@ -77,6 +78,11 @@ void forward_now(struct run *run, struct tracee *t)
 	if (err) {
 		finish_skip(run, t, err);
 		return;
+	}
+	if (t->call->traits & T_LOCKS) {
+		e = files_get(t->files, (int32_t)t->arg[0]);
+		if (e)
+			e->remote->locked = true;
 	}
 	if (t->if_remote)
 		ask(run, t, t->if_remote);

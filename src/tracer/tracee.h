@@ -269,6 +269,11 @@ void tell_exit(struct run *run, struct tracee *t);
 /* Closes handle in t's context; nobody waits. */
 void tell_close(struct run *run, struct tracee *t, int handle);
 /*
+ * True when nobody can tell the moment at which t's entry is closed, and nothing
+ * can be wrong with it: the server needs no time of the program for it.
+ */
+bool close_is_quiet(const struct tracee *t, const struct entry *e);
+/*
  * t's number fd is closed: as files_drop(), and record locks on a file that
  * stays open by another number end.
  */
