@@ -33,6 +33,8 @@
 #define WIRE_NAME_MAX 64
 /* l_pid of a lock that a task of the session holds; task 0: of none now. */
 #define WIRE_LOCK_TASK(task) (-1 - (int32_t)(task))
+/* pid of SO_PEERCRED, when a task of the session is at the other end. */
+#define WIRE_PEER_TASK(task) (-1 - (int32_t)(task))
 
 enum msg {
 	MSG_HELLO,

@@ -414,6 +414,8 @@ static int64_t run_call(struct run *run)
 	ret = run_make(run);
 	if (ret == -EINVAL)
 		ret = direct_again(run);
+	if (ret == 0)
+		peers_note(run);
 	return run->req->call->ret == RET_FD ? run_new_handle(run, ret) : ret;
 }
 

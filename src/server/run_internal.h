@@ -86,6 +86,12 @@ int64_t creds_status(struct run *run, bool *go_on);
  */
 int64_t direct_again(struct run *run);
 
+/*
+ * peers.c: a call was made: who connects and listens is remembered, and
+ * SO_PEERCRED names the task of the session that did, as WIRE_PEER_TASK.
+ */
+void peers_note(struct run *run);
+
 /* handles.c: what /proc says of a handle. */
 int64_t handles_info(struct run *run, bool *go_on);
 

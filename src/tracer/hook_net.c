@@ -217,6 +217,24 @@ static void ask_level(struct run *run, struct tracee *t,
 	ask(run, t, level_asked);
 }
 
+/* The server names a task, the program knows a process. */
+static void peer_answered(struct run *run, struct tracee *t)
+{
+	struct value *val = &t->req.val[3];
+	struct tracee *peer;
+	struct ucred cred;
+
+	if (t->req.ret == 0 && val->data && val->len >= sizeof(cred)) {
+		memcpy(&cred, val->data, sizeof(cred));
+		if (cred.pid < -1) {
+			peer = tracee_by_task(run, (uint32_t)(-1 - cred.pid));
+			cred.pid = peer ? tree_group_number(run, peer) : 0;
+			memcpy(val->data, &cred, sizeof(cred));
+		}
+	}
+	finish_reply(run, t);
+}
+
 void hook_option(struct run *run, struct tracee *t)
 {
 	int level = (int)t->arg[1];
@@ -227,6 +245,8 @@ void hook_option(struct run *run, struct tracee *t)
 		return;
 	}
 	if (option_find(level, name)) {
+		if (level == SOL_SOCKET && name == SO_PEERCRED)
+			t->if_remote = peer_answered;
 		forward(run, t);
 		return;
 	}

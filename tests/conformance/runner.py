@@ -109,6 +109,10 @@ class Run:
             except subprocess.TimeoutExpired:
                 self.status = None
                 self.reason = 'time is up'
+            except OSError as e:
+                # No program, or no terminal left.
+                self.status = None
+                self.reason = str(e)
             bury_children()
         self.seconds = time.monotonic() - start
         with open(log, 'rb') as f:

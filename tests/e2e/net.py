@@ -312,6 +312,41 @@ def long_names():
     os.unlink(dgram)
 
 
+def peer_of(sock):
+    return struct.unpack('3i', sock.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+
+
+def credentials(address):
+    """Each end of a connection knows the process at the other one."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    me = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        good = 0
+        for _ in range(3):
+            s = socket.socket(socket.AF_UNIX)
+            # The thread that connects is gone when it is asked for.
+            thread = threading.Thread(target=s.connect, args=(address,))
+            thread.start()
+            thread.join()
+            good += peer_of(s) == (me, os.getuid(), os.getgid())
+            s.recv(1)
+        os._exit(good)
+    for _ in range(3):
+        with listener.accept()[0] as s:
+            say('parent', peer_of(s) == (pid, os.getuid(), os.getgid()))
+            s.sendall(b'x')
+    say('child', os.WEXITSTATUS(os.waitpid(pid, 0)[1]))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(address)
+        say('both ends', peer_of(s)[0] == peer_of(listener.accept()[0])[0]
+            == me)
+        say('listener', peer_of(listener)[0] == me)
+
+
 where = sys.argv[1]
 os.chdir(where)
 streams(socket.AF_INET, ('127.0.0.1', 0))
@@ -324,6 +359,8 @@ datagrams(socket.AF_UNIX, where + '/one', 'two')
 messages(socket.AF_INET, ('127.0.0.1', 0), ('127.0.0.1', 0))
 messages(socket.AF_UNIX, where + '/three', 'four')
 long_names()
+credentials(where + '/five')
+credentials('\0credentials')
 big_message()
 options()
 nonblocking()

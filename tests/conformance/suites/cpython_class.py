@@ -83,9 +83,10 @@ def main():
         return
     skip, module, name = sys.argv[2:]
     skip = set(skip.split(','))
-    cases = [case for case in load(module)
-             if class_of(case) == name and case.id() not in skip]
     with os_helper.temp_cwd('tests', quiet=True):
+        # Modules remember where they were imported.
+        cases = [case for case in load(module)
+                 if class_of(case) == name and case.id() not in skip]
         unittest.TestSuite(cases)(Result())
     sys.stdout.flush()
     os._exit(0)		# whatever the tests left behind
