@@ -379,6 +379,7 @@ void by_path(struct run *run, struct tracee *t)
 	enum side side = SIDE_LOCAL;
 	char name[PATH_MAX];
 	bool first = true;
+	bool none = false;
 	int err = 0;
 
 	if (in_loader(t)) {
@@ -393,6 +394,7 @@ void by_path(struct run *run, struct tracee *t)
 			continue;
 		v->num = t->arg[i];
 		if (!v->num) {
+			none = true;
 			/* utimensat(fd, NULL, ...): the descriptor decides. */
 			here = i && files_get(t->files,
 					      (int32_t)t->arg[i - 1]) ?
@@ -410,7 +412,7 @@ void by_path(struct run *run, struct tracee *t)
 		if (first)
 			side = here;
 		else if (side != here)
-			err = apart(t);
+			err = none ? -EFAULT : apart(t);
 		first = false;
 	}
 	if (err)

@@ -68,6 +68,9 @@ int main(void)
 	TRY(open("f", O_RDONLY | O_CREAT | O_EXCL, 0600));
 	TRY(mkdir(nowhere, 0700));
 	TRY(rename("f", nowhere));
+	TRY(link("f", NULL));
+	TRY(link(NULL, "f"));
+	TRY(rename(NULL, "f"));
 	TRY(uname(nowhere));
 	TRY(readlink("/proc/version", buf, 0));
 	TRY(symlink("target", "l"));
