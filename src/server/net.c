@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -136,6 +138,18 @@ int64_t net_option(struct run *run, bool *go_on)
 {
 	*go_on = option_find((int)run->reg[1], (int)run->reg[2]) != NULL;
 	return -ENOPROTOOPT;
+}
+
+int64_t net_interfaces(struct run *run, bool *go_on)
+{
+	const struct value *v = &run->req->val[1];
+	struct ifconf list = { .ifc_len = (int)v->len,
+			       .ifc_buf = (char *)v->data };
+
+	*go_on = false;
+	if (ioctl((int)run->reg[0], SIOCGIFCONF, &list) < 0)
+		return -errno;
+	return list.ifc_len;
 }
 
 /* ---- messages ---- */

@@ -335,6 +335,7 @@ static const struct hook {
 	{ "rsc_world", false, do_world },
 	{ "rsc_status", true, creds_status },
 	{ "rsc_fdinfo", true, handles_info },
+	{ "rsc_ifconf", true, net_interfaces },
 };
 
 #define IDS 1024 /* wire ids are below */

@@ -54,6 +54,7 @@ int64_t net_accept(struct run *run, bool *go_on);
 int64_t net_address(struct run *run, bool *go_on);
 int64_t net_option(struct run *run, bool *go_on);
 int64_t net_messages(struct run *run, bool *go_on);
+int64_t net_interfaces(struct run *run, bool *go_on);
 
 /* mapped.c: likewise, of the calls on files that are mapped. */
 

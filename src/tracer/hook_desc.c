@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -250,6 +251,9 @@ void hook_ioctl(struct run *run, struct tracee *t)
 	case FIOCLEX:
 	case FIONCLEX:
 		let_go(run, t);
+		return;
+	case SIOCGIFCONF:
+		net_list(run, t);
 		return;
 	default:
 		if (!async_ioctl(run, t))

@@ -7,6 +7,7 @@
  * rules decide about it (names.c).
  */
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -258,6 +259,39 @@ void hook_option(struct run *run, struct tracee *t)
 							  "getsockopt") ?
 				      EOPNOTSUPP :
 				      ENOPROTOOPT);
+}
+
+/* ---- SIOCGIFCONF ---- */
+
+static void listed(struct run *run, struct tracee *t)
+{
+	const int32_t len = (int32_t)t->result;
+	int64_t ret = t->result;
+
+	t->call = call_by_name("ioctl");
+	memcpy(t->arg, t->regs.arg, sizeof(t->arg));
+	if (ret >= 0)
+		ret = memory_write(t->pid, t->arg[2], &len, sizeof(len));
+	finish_skip(run, t, ret);
+}
+
+void net_list(struct run *run, struct tracee *t)
+{
+	struct ifconf list;
+
+	if (memory_read(t->pid, t->arg[2], &list, sizeof(list))) {
+		finish_skip(run, t, -EFAULT);
+		return;
+	}
+	if (list.ifc_len < 0 && list.ifc_buf) {
+		finish_skip(run, t, -EINVAL);
+		return;
+	}
+	t->call = call_by_name("rsc_ifconf");
+	t->arg[1] = (uintptr_t)list.ifc_buf;
+	t->arg[2] = list.ifc_buf ? (uint64_t)list.ifc_len : 0;
+	t->if_done = listed;
+	forward(run, t);
 }
 
 /* ---- messages ---- */

@@ -14,6 +14,8 @@
  */
 bool async_fcntl(struct run *run, struct tracee *t);
 bool async_ioctl(struct run *run, struct tracee *t);
+/* hook_net.c: SIOCGIFCONF of a remote descriptor. */
+void net_list(struct run *run, struct tracee *t);
 /* hook_notify.c: likewise, of leases and F_NOTIFY. */
 bool notify_fcntl(struct run *run, struct tracee *t);
 

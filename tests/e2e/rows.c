@@ -442,8 +442,10 @@ static void machine(const char *name)
 static void interface(const char *name)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
+	struct ifconf list = { .ifc_buf = NULL };
 	struct sockaddr_in *addr = (void *)&ifr.ifr_addr;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq all[4];
 
 	(void)name;
 	ifr.ifr_mtu = 60000;
@@ -468,6 +470,15 @@ static void interface(const char *name)
 	TRY(ioctl(fd, SIOCSIFBRDADDR, &ifr));
 	strcpy(ifr.ifr_name, "none");
 	TRY(ioctl(fd, SIOCSIFMTU, &ifr));
+	TRY(ioctl(fd, SIOCGIFCONF, &list));
+	printf("\t%zu\n", list.ifc_len / sizeof(ifr));
+	list = (struct ifconf){ sizeof(all), .ifc_req = all };
+	TRY(ioctl(fd, SIOCGIFCONF, &list));
+	printf("\t%zu %s\n", list.ifc_len / sizeof(ifr), all[0].ifr_name);
+	list.ifc_len = 10;
+	TRY(ioctl(fd, SIOCGIFCONF, &list));
+	printf("\t%d\n", list.ifc_len);
+	TRY(ioctl(fd, SIOCGIFCONF, (void *)8));
 }
 
 /* What sockets say of arguments that are wrong, and when. */
