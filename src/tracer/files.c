@@ -147,8 +147,10 @@ int files_lowest(const struct files *files, pid_t pid, int min)
 {
 	struct rlimit lim;
 
-	if (prlimit(pid, RLIMIT_NOFILE, NULL, &lim))
-		return -errno;
+	int err = limit_get(pid, RLIMIT_NOFILE, &lim);
+
+	if (err)
+		return err;
 	for (int fd = min; (rlim_t)fd < lim.rlim_cur; fd++) {
 		bool known = (size_t)fd < files->cap &&
 			     files->ent[fd].handle >= 0;

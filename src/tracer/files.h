@@ -88,6 +88,12 @@ int files_drop(struct files *files, long fd);
  * leaves none.
  */
 int files_lowest(const struct files *files, pid_t pid, int min);
+struct rlimit;
+/*
+ * limit.c: the soft limit of pid, of which the tracer may not be allowed to ask:
+ * RLIMIT_NOFILE or RLIMIT_FSIZE. 0 or -errno.
+ */
+int limit_get(pid_t pid, int resource, struct rlimit *limit);
 /* True when pid still has fd open. */
 bool files_is_open(pid_t pid, int fd);
 /* True when it is a directory's; a pipe's, or a fifo's. */

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +13,34 @@
 #include <unistd.h>
 
 #include "tracer/tracee.h"
+
+int limit_get(pid_t pid, int resource, struct rlimit *limit)
+{
+	const char *what = resource == RLIMIT_FSIZE ? "Max file size" :
+						      "Max open files";
+	char soft[32] = "";
+	char name[64];
+	char line[256];
+	FILE *f;
+
+	if (!prlimit(pid, (enum __rlimit_resource)resource, NULL, limit))
+		return 0;
+	/* Of another user's process it needs CAP_SYS_RESOURCE. */
+	snprintf(name, sizeof(name), "/proc/%d/limits", pid);
+	f = fopen(name, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, what, strlen(what)) &&
+		    sscanf(line + strlen(what), "%31s", soft) == 1)
+			break;
+	fclose(f);
+	if (!*soft)
+		return -ESRCH;
+	limit->rlim_cur = *soft == 'u' ? RLIM_INFINITY :
+					 strtoull(soft, NULL, 10);
+	return 0;
+}
 
 /* How long the call makes the file; 0: it does not say. */
 static uint64_t new_size(const struct tracee *t)
@@ -115,7 +145,7 @@ bool limit_stops(struct run *run, struct tracee *t)
 	if (by_fd && (!e || (e->remote->object & ~(uint32_t)OBJECT_POLLABLE) !=
 				    OBJECT_FILE))
 		return false;
-	if (prlimit(t->pid, RLIMIT_FSIZE, NULL, &limit) ||
+	if (limit_get(t->pid, RLIMIT_FSIZE, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return false;
 	t->size_limit = limit.rlim_cur;

@@ -323,10 +323,19 @@ static void set_strict(struct run *run, struct tracee *t)
 			    put_strict, NULL);
 }
 
-/* prctl(2), seccomp(2): who gets no new privileges may, and who has them. */
-static bool may_filter(const struct tracee *t)
+/*
+ * prctl(2), seccomp(2): who gets no new privileges may, and who has them. The
+ * kernel looks at the program first. 0 or -errno.
+ */
+static int may_filter(const struct tracee *t)
 {
-	return t->no_new_privs || status_capable(t->pid, CAP_SYS_ADMIN);
+	struct sock_fprog prog;
+
+	if (t->no_new_privs || status_capable(t->pid, CAP_SYS_ADMIN))
+		return 0;
+	if (memory_read(t->pid, t->arg[2], &prog, sizeof(prog)))
+		return -EFAULT;
+	return prog.len && prog.len <= BPF_MAXINSNS ? -EACCES : -EINVAL;
 }
 
 void hook_seccomp(struct run *run, struct tracee *t)
@@ -340,8 +349,8 @@ void hook_seccomp(struct run *run, struct tracee *t)
 	else if (mode !=
 		 (is_prctl(t) ? SECCOMP_MODE_FILTER : SECCOMP_SET_MODE_FILTER))
 		let_go(run, t);
-	else if (!may_filter(t))
-		finish_skip(run, t, -EACCES);
+	else if (may_filter(t))
+		finish_skip(run, t, may_filter(t));
 	else
 		let_go_then(run, t, installed);
 }

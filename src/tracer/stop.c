@@ -23,7 +23,7 @@ static bool number_free(const struct run *run, struct tracee *t)
 
 	if (run->fds_high)
 		return files_lowest(t->files, t->pid, FDS_HIGH) >= 0;
-	if (prlimit(t->pid, RLIMIT_NOFILE, NULL, &lim))
+	if (limit_get(t->pid, RLIMIT_NOFILE, &lim))
 		return true;
 	if (lim.rlim_cur && lim.rlim_cur < INT_MAX &&
 	    !files_is_open(t->pid, (int)lim.rlim_cur - 1))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -68,6 +69,7 @@ int main(void)
 	TRY(open("f", O_RDONLY | O_CREAT | O_EXCL, 0600));
 	TRY(mkdir(nowhere, 0700));
 	TRY(rename("f", nowhere));
+	TRY(prctl(PR_SET_SECCOMP, 2, nowhere));
 	TRY(link("f", NULL));
 	TRY(link(NULL, "f"));
 	TRY(rename(NULL, "f"));

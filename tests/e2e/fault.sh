@@ -8,6 +8,7 @@ worlds
 serve main
 prepare 'echo x >x'
 same "$T/bin/fault"
+same setpriv --bounding-set -sys_admin "$T/bin/fault"
 
 slow_link main
 same "$T/bin/fault"

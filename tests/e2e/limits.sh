@@ -3,7 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 worlds
 serve main
-prepare 'head -c 3000 /dev/zero >three; echo x >x'
+prepare 'head -c 3000 /dev/zero >three; echo x >x
+	mkdir -p /srv/w2; chmod 777 /srv/w2'
 
 # The size of a file: cut, then SIGXFSZ; ignored, then EFBIG.
 same bash -c 'exec 2>/dev/null; ulimit -f 5; { head -c 20000 /dev/zero >big; } \
@@ -27,6 +28,17 @@ same bash -c 'exec 2>/dev/null; (ulimit -f 5; exec fallocate -l 9000 x); echo $?
 same bash -c 'truncate -s 9000 x; ulimit -f 5; trap "" XFSZ
 	python3 -c "import os; os.truncate(os.open(\"x\", os.O_RDWR), 8000)"
 	fallocate -l 7000 x; echo $?; stat -c %s x'
+
+# The limit of another user's process, which rsc may not be allowed to ask of.
+MODES=(--all)
+WRAP=(setpriv --bounding-set -sys_resource --inh-caps -sys_resource)
+same setpriv --reuid 1000 --clear-groups --bounding-set -sys_resource \
+	bash -c 'cd /srv/w2; ulimit -f 5; trap "" XFSZ; echo y >y
+	truncate -s 5121 y; echo $?; head -c 9000 /dev/zero >y; stat -c %s y
+	ulimit -n 10; for i in 3 4 5 6 7 8 9; do eval "exec $i<y"; done
+	echo new >created; echo $?; exec 9<&-; ls; rm y'
+WRAP=()
+MODES=('' --all)
 
 # Numbers of descriptors: the one that is lacking changes nothing there.
 same bash -c 'ulimit -n 10; for i in 3 4 5 6 7 8 9; do eval "exec $i<x"; done
