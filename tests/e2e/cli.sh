@@ -268,28 +268,22 @@ try "${HERE[@]}" -v -t -e trace=none "${probe[@]}"
 check '-v says what is refused' 'rsc: io_uring_setup: ENOSYS: would pass the stops by; programs fall back' \
 	"$(grep -m 1 io_uring <<<"$err")"
 
-# Killed in the middle of a call: somebody else has the lock, who lives as long,
-# or /proc/locks of a pid namespace would not show it.
-mkfifo "$T/note/go" "$T/note/kill"
-there flock locked bash -c 'echo >"$T/note/up"; read -r _ <"$T/note/go"' &
-read -r _ <"$T/note/up"
+# Killed in the middle of a call: a write that is longer than a pipe, of which
+# the first byte has come out.
+mkfifo "$T/note/kill"
+there mkfifo pipe
 # shellcheck disable=SC2016
 timeout -k 5 "$LIMIT" "$RSC" run --server "$url" --cwd "$TREE" "${HERE[@]}" \
-	-y -e trace=flock -o "$T/note/trace" -- bash -c '
-	(exec 5<locked; exec flock 5) &
+	-y -s 1 -e trace=write -o "$T/note/trace" -- bash -c '
+	dd if=/dev/zero of=pipe bs=1M count=1 2>/dev/null &
 	read -r _ <$0
 	kill -KILL $!' "$T/note/kill" &
 waiter=$!
-# shellcheck disable=SC2046
-printf -v file '%02x:%02x:%d' $(there stat -c '%Hd %Ld %i' locked)
-for _ in {1..600}; do
-	! grep -q -- "-> FLOCK .* $file " /proc/locks || break
-	sleep .1
-done
-echo >"$T/note/kill"
+# It has the pipe open until the writer is dead.
+there bash -c 'exec <pipe; head -c 1 >"$T/note/first"; echo >"$T/note/kill"
+	cat >"$T/note/rest"'
 wait "$waiter"
-echo >"$T/note/go"
-check 'unfinished' "N flock(5<$D/locked>, LOCK_EX <unfinished ...>) = ? <remote>" \
+check 'unfinished' "N write(1<$D/pipe>, \"\\0\"..., 1048576 <unfinished ...>) = ? <remote>" \
 	"$(sed -E 's/^[0-9]+ +/N /' "$T/note/trace")"
 
 # ---- the summary ----

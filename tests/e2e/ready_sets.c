@@ -270,10 +270,28 @@ static void others_of_the_tree(void)
 	close(epoll);
 }
 
+/* The state of thread tid, as proc(5) names it. */
+static char state_of(pid_t tid)
+{
+	char name[64];
+	char text[512] = "";
+	char *at;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", tid);
+	fd = open(name, O_RDONLY);
+	NEED(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	at = strrchr(text, ')');
+	NEED(at);
+	return at[2];
+}
+
+/* When who waits for it has begun to. */
 static void *put_later(void *arg)
 {
-	(void)arg;
-	usleep(30000);
+	while (state_of(*(pid_t *)arg) != 'S')
+		sched_yield();
 	put();
 	return NULL;
 }
@@ -282,11 +300,12 @@ static void blocked(void)
 {
 	struct pollfd p[] = { { reader, POLLIN, 0 }, { local[0], POLLIN, 0 } };
 	int edge = epoll_of(reader, EPOLLIN | EPOLLET);
+	pid_t self = gettid();
 	pthread_t thread;
 	fd_set r;
 
 	for (int i = 0; i < 4; i++) {
-		NEED(!pthread_create(&thread, NULL, put_later, NULL));
+		NEED(!pthread_create(&thread, NULL, put_later, &self));
 		FD_ZERO(&r);
 		FD_SET(reader, &r);
 		if (i == 0)
@@ -319,12 +338,16 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	band = info->si_code > 0 ? info->si_band : 0;
 }
 
-static void handle(int sig)
+/* Blocked: it comes in look_for_signal() alone. */
+static void handle(int sig, int blocked)
 {
 	struct sigaction action = { .sa_sigaction = on_signal,
 				    .sa_flags = SA_SIGINFO };
+	sigset_t set;
 
 	NEED(!sigaction(sig, &action, NULL));
+	NEED(!sigemptyset(&set) && !sigaddset(&set, sig));
+	NEED(!sigprocmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL));
 	caught = 0;
 	fd_of_signal = -1;
 	band = 0;
@@ -339,7 +362,7 @@ static void interrupted(void)
 	timer_t timer;
 	int epoll = epoll_of(reader, EPOLLIN);
 
-	handle(SIGALRM);
+	handle(SIGALRM, 0);
 	NEED(!timer_create(CLOCK_MONOTONIC, &event, &timer));
 	NEED(!timer_settime(timer, 0, &spec, NULL));
 	say("poll", poll(&p, 1, -1));
@@ -352,12 +375,20 @@ static void interrupted(void)
 	close(epoll);
 }
 
+static void look_for_signal(time_t seconds)
+{
+	struct timespec wait = { seconds, 0 };
+	sigset_t none;
+
+	sigemptyset(&none);
+	ppoll(NULL, 0, &wait, &none);
+	say("signal", caught);
+}
+
 /* A signal is here, or comes: SIGIO is sent by whoever writes. */
 static void await_signal(void)
 {
-	for (int i = 0; !caught && i < 1000; i++)
-		usleep(10000);
-	say("signal", caught);
+	look_for_signal(10);
 	say("of the descriptor", fd_of_signal == reader);
 	say("band", band & (POLLIN | POLLOUT | POLLERR));
 	caught = 0;
@@ -371,14 +402,14 @@ static void signals(void)
 	int flags = fcntl(reader, F_GETFL);
 	int on = 1;
 
-	handle(SIGIO);
-	handle(SIGRTMIN);
+	handle(SIGIO, 1);
+	handle(SIGRTMIN, 1);
 	put();
 	say("set owner", fcntl(reader, F_SETOWN, getpid()));
 	say("owner", fcntl(reader, F_GETOWN) == getpid());
 	say("on", fcntl(reader, F_SETFL, flags | O_ASYNC));
 	say("flags", fcntl(reader, F_GETFL) == (flags | O_ASYNC));
-	say("none yet", caught);
+	look_for_signal(0);
 	drain();
 	put();
 	await_signal();
@@ -391,7 +422,7 @@ static void signals(void)
 	say("flags", fcntl(reader, F_GETFL) == flags);
 	put();
 	drain();
-	say("none", caught);
+	look_for_signal(0);
 	say("ioctl", ioctl(reader, FIOASYNC, &on));
 	say("flags", fcntl(reader, F_GETFL) == (flags | O_ASYNC));
 	put();
@@ -428,13 +459,11 @@ static void urgent(void)
 	int other;
 	int fd = connected(&other);
 
-	handle(SIGURG);
+	handle(SIGURG, 1);
 	say("own", ioctl(fd, FIOSETOWN, &own));
 	say("owner", fcntl(fd, F_GETOWN) == own);
 	NEED(send(other, "!", 1, MSG_OOB) == 1);
-	for (int i = 0; !caught && i < 1000; i++)
-		usleep(10000);
-	say("signal", caught);
+	look_for_signal(10);
 	close(fd);
 	close(other);
 }
