@@ -84,6 +84,13 @@ void tell(struct run *run, struct tracee *t, const struct req *req)
 		send_out(run);
 }
 
+void tell_last(struct run *run, struct tracee *t, const struct req *req)
+{
+	if (t->last.call)
+		tell(run, t, &t->last);
+	t->last = *req;
+}
+
 void tell_spawn(struct run *run, struct tracee *t, uint32_t parent,
 		uint32_t share)
 {
@@ -126,22 +133,65 @@ bool close_is_quiet(const struct tracee *t, const struct entry *e)
 /* fcntl(2): closing any descriptor of a file ends the locks on it. */
 static void tell_unlock(struct run *run, struct tracee *t, int handle)
 {
+	static struct flock lock = { .l_type = F_UNLCK };
 	struct req req = { .call = call_by_name("F_SETLK") };
-	struct flock lock = { .l_type = F_UNLCK };
 
 	req.val[0].num = (uint64_t)handle;
 	req.val[1].num = req.call->request;
 	req.val[2].num = 1;
 	req.val[2].data = (uint8_t *)&lock;
 	req.val[2].len = sizeof(lock);
-	tell(run, t, &req);
+	tell_last(run, t, &req);
 }
 
-int drop_number(struct run *run, struct tracee *t, long fd)
+bool close_number(struct run *run, struct tracee *t, long fd)
 {
+	struct req req = { .call = call_by_name("close") };
+	struct entry *e = files_get(t->files, fd);
+	bool seen;
+	int handle;
+
+	if (!e)
+		return false;
+	/* Of a description that stays open nothing is seen but the locks. */
+	seen = !close_is_quiet(t, e) &&
+	       (e->remote->refs == 1 || t->files->locks);
 	if (t->files->locks && files_has_twin(t->files, fd))
-		tell_unlock(run, t, files_get(t->files, fd)->handle);
-	return files_drop(t->files, fd);
+		tell_unlock(run, t, e->handle);
+	handle = files_drop(t->files, fd);
+	req.val[0].num = (uint64_t)handle;
+	if (handle >= 0)
+		tell_last(run, t, &req);
+	return seen;
+}
+
+static void settled(struct run *run, struct tracee *t)
+{
+	then_fn then = t->if_settled;
+
+	t->if_settled = NULL;
+	t->still = false;
+	t->state = T_RUNNING;
+	t->req = (struct req){ 0 };
+	then(run, t);
+}
+
+void settle(struct run *run, struct tracee *t, bool seen, bool stays,
+	    then_fn then)
+{
+	struct req last = t->last;
+
+	t->last.call = NULL;
+	if (last.call && seen) {
+		t->req = last;
+		t->if_settled = then;
+		t->still = stays;
+		ask(run, t, settled);
+		return;
+	}
+	if (last.call)
+		tell(run, t, &last);
+	then(run, t);
 }
 
 void link_lost(struct run *run, const char *why)

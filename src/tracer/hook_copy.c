@@ -84,6 +84,11 @@ static void fail(struct run *run, struct tracee *t, int64_t err)
 
 /* ---- from a remote file, through its placeholder ---- */
 
+static void pulled_settled(struct run *run, struct tracee *t)
+{
+	finish_exit(run, t, t->result);
+}
+
 static void pulled_done(struct run *run, struct tracee *t)
 {
 	const struct form *f = form_of(t);
@@ -92,14 +97,15 @@ static void pulled_done(struct run *run, struct tracee *t)
 	struct req seek = { .call = call_by_name("lseek") };
 
 	arch_put_args(t->pid, t->arg);
+	t->result = ret;
+	drop_copy(t);
 	if (e && ret > 0 && !off_address(t, f->in_off)) {
 		seek.val[0].num = (uint64_t)e->handle;
 		seek.val[1].num = t->fill_at + (uint64_t)ret;
 		seek.val[2].num = SEEK_SET;
-		tell(run, t, &seek);
+		tell_last(run, t, &seek);
 	}
-	drop_copy(t);
-	finish_exit(run, t, ret);
+	settle(run, t, true, true, pulled_settled);
 }
 
 /* The bytes that came, as pages of the placeholder. */

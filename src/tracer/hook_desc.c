@@ -17,46 +17,57 @@
 
 /* ---- close ---- */
 
-static void close_answered(struct run *run, struct tracee *t);
-
 static void close_done(struct run *run, struct tracee *t)
 {
 	finish_exit(run, t, t->result);
+}
+
+static void close_here(struct run *run, struct tracee *t)
+{
+	let_go_then(run, t, close_done);
 }
 
 static void close_answered(struct run *run, struct tracee *t)
 {
 	/* The number is free again whatever the server said. */
 	t->result = t->req.ret;
-	let_go_then(run, t, close_done);
+	close_here(run, t);
+}
+
+/* Nobody waits for that. */
+static void close_quietly(struct run *run, struct tracee *t)
+{
+	int handle = files_drop(t->files, (int32_t)t->arg[0]);
+
+	if (handle >= 0) {
+		tell_close(run, t, handle);
+		t->req.seq = t->seq; /* for the trace: it went there */
+	}
+	account(run, t, 0);
+	let_go(run, t);
 }
 
 void hook_close(struct run *run, struct tracee *t)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
 	int handle;
-	bool quiet;
+	bool seen;
 
 	if (!e) {
 		let_go(run, t);
 		return;
 	}
-	quiet = close_is_quiet(t, e);
-	handle = drop_number(run, t, (int32_t)t->arg[0]);
-	if (quiet) {
-		if (handle >= 0) {
-			tell_close(run, t, handle);
-			t->req.seq = t->seq; /* for the trace: it went there */
-		}
-		account(run, t, 0);
-		let_go(run, t);
+	if (close_is_quiet(t, e)) {
+		close_quietly(run, t);
 		return;
 	}
-	if (handle < 0) {
+	if (files_has_twin(t->files, (int32_t)t->arg[0])) {
 		t->result = 0;
-		let_go_then(run, t, close_done);
+		seen = close_number(run, t, (int32_t)t->arg[0]);
+		settle(run, t, seen, false, close_here);
 		return;
 	}
+	handle = files_drop(t->files, (int32_t)t->arg[0]);
 	t->req.call = t->call;
 	t->req.val[0].num = (uint64_t)handle;
 	ask(run, t, close_answered);
@@ -65,20 +76,18 @@ void hook_close(struct run *run, struct tracee *t)
 static void close_range_done(struct run *run, struct tracee *t)
 {
 	uint64_t last = (uint32_t)t->arg[1];
+	bool seen = false;
 	int err = 0;
 
 	if (t->regs.ret == 0 && t->arg[2] & CLOSE_RANGE_UNSHARE)
 		err = tracee_unshare(run, t, SPAWN_FS);
 	if (t->regs.ret == 0 && !(t->arg[2] & CLOSE_RANGE_CLOEXEC)) {
 		for (uint64_t fd = (uint32_t)t->arg[0];
-		     fd <= last && fd < t->files->cap; fd++) {
-			int handle = drop_number(run, t, (long)fd);
-
-			if (handle >= 0)
-				tell_close(run, t, handle);
-		}
+		     fd <= last && fd < t->files->cap; fd++)
+			seen |= close_number(run, t, (long)fd);
 	}
-	finish_exit(run, t, err ? err : t->regs.ret);
+	t->result = err ? err : t->regs.ret;
+	settle(run, t, seen, true, close_done);
 }
 
 void hook_close_range(struct run *run, struct tracee *t)
@@ -95,6 +104,7 @@ static void unshare_done(struct run *run, struct tracee *t)
 {
 	const uint64_t flags = t->arg[0];
 	uint32_t keep = SPAWN_FILES | SPAWN_FS;
+	bool seen = false;
 	int err = 0;
 
 	if (flags & CLONE_FILES)
@@ -105,8 +115,9 @@ static void unshare_done(struct run *run, struct tracee *t)
 		err = tracee_unshare(run, t, keep);
 	/* Others may have gone on with the old table meanwhile. */
 	if (!err && !(keep & SPAWN_FILES))
-		tracee_drop_closed(run, t);
-	finish_exit(run, t, err ? err : t->regs.ret);
+		seen = tracee_drop_closed(run, t);
+	t->result = err ? err : t->regs.ret;
+	settle(run, t, seen, true, close_done);
 }
 
 void hook_unshare(struct run *run, struct tracee *t)
@@ -121,8 +132,7 @@ static void dup_done(struct run *run, struct tracee *t)
 {
 	struct entry *e = files_get(t->files, (int32_t)t->arg[0]);
 	int64_t fd = t->regs.ret;
-	int handle;
-	int copy;
+	bool seen;
 
 	if (run->fds_high)
 		arch_put_args(t->pid, t->arg);
@@ -130,13 +140,11 @@ static void dup_done(struct run *run, struct tracee *t)
 		finish_exit(run, t, fd);
 		return;
 	}
-	copy = e ? e->handle : -1;
-	handle = drop_number(run, t, (long)fd);
-	if (handle >= 0 && handle != copy)
-		tell_close(run, t, handle);
+	seen = close_number(run, t, (long)fd);
 	if (e)
-		files_set(t->files, (int)fd, copy, e->remote);
-	finish_exit(run, t, fd);
+		files_set(t->files, (int)fd, e->handle, e->remote);
+	t->result = fd;
+	settle(run, t, seen, true, close_done);
 }
 
 /* The copy has the lowest free number from min on. */

@@ -74,12 +74,19 @@ again:
 	}
 }
 
+static void go_on(struct run *run, struct tracee *t)
+{
+	(void)run;
+	ptrace(PTRACE_CONT, t->pid, 0, 0);
+}
+
 /* The other threads are gone, and what was CLOEXEC with them. */
 static void on_exec(struct run *run, struct tracee *t)
 {
 	unsigned long old = 0;
 	struct tracee *other;
 	bool here;
+	bool seen;
 
 	ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &old);
 	if (old && (pid_t)old != t->pid) {
@@ -104,7 +111,7 @@ static void on_exec(struct run *run, struct tracee *t)
 		kill(t->pid, SIGKILL);
 		return;
 	}
-	tracee_drop_closed(run, t);
+	seen = tracee_drop_closed(run, t);
 	tell_exec(run, t);
 	if (abi_is_foreign(t->pid)) {
 		log_err("process %d runs a program of 32 bits: killed", t->pid);
@@ -122,7 +129,7 @@ static void on_exec(struct run *run, struct tracee *t)
 	if (vdso_hides_calls(run) && vdso_hide(t->pid) && !tracee_dies(t))
 		log_err("the vDSO of process %d cannot be hidden: it reads this machine's clocks",
 			t->pid);
-	ptrace(PTRACE_CONT, t->pid, 0, 0);
+	settle(run, t, seen, true, go_on);
 }
 
 /* ---- death: what it held is closed before anybody can see it dead ---- */

@@ -234,7 +234,8 @@ void ready_bind(struct run *run, struct tracee *t)
 	struct entry *e;
 	struct req req;
 
-	if (!run->watched || !t->call || t->req.call == watch_row())
+	if (!run->watched || !t->call || t->req.call == watch_row() ||
+	    t->if_settled)
 		return;
 	for (unsigned int i = 0; i < CALL_ARGS; i++) {
 		if (t->call->arg[i].kind != ARG_FD)

@@ -183,18 +183,15 @@ int tracee_unshare(struct run *run, struct tracee *t, uint32_t keep)
 	return 0;
 }
 
-void tracee_drop_closed(struct run *run, struct tracee *t)
+bool tracee_drop_closed(struct run *run, struct tracee *t)
 {
-	for (size_t fd = 0; fd < t->files->cap; fd++) {
-		int handle;
+	bool seen = false;
 
-		if (!files_get(t->files, (long)fd) ||
-		    files_is_open(t->pid, (int)fd))
-			continue;
-		handle = drop_number(run, t, (long)fd);
-		if (handle >= 0)
-			tell_close(run, t, handle);
-	}
+	for (size_t fd = 0; fd < t->files->cap; fd++)
+		if (files_get(t->files, (long)fd) &&
+		    !files_is_open(t->pid, (int)fd))
+			seen |= close_number(run, t, (long)fd);
+	return seen;
 }
 
 struct fs *fs_copy(const struct fs *fs)

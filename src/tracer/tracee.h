@@ -115,6 +115,8 @@ struct tracee {
 	char **renamed;	      /* in the arena: names here of its paths */
 	then_fn if_told;      /* when the server's clock is known */
 	then_fn if_allowed;   /* after the strict rules, instead of the wire */
+	then_fn if_settled;   /* while it waits for the end of last */
+	struct req last;      /* what settle() has to send */
 	then_fn if_done;      /* with the result, instead of the program */
 	struct aio *aio;      /* owned: its io_submit under way, or NULL */
 	struct own_filter *own_filter; /* a reference, or NULL */
@@ -262,6 +264,15 @@ struct run {
 void ask(struct run *run, struct tracee *t, then_fn then);
 /* Sends a call whose answer nobody waits for. */
 void tell(struct run *run, struct tracee *t, const struct req *req);
+/* The same, and settle() may wait for it. */
+void tell_last(struct run *run, struct tracee *t, const struct req *req);
+/*
+ * Calls then when the server has done what it was told last, if that is seen:
+ * another process may look at it when t has gone on. stays: t is at an exit
+ * stop or an event, and cannot be parked.
+ */
+void settle(struct run *run, struct tracee *t, bool seen, bool stays,
+	    then_fn then);
 /* Sends SPAWN and EXIT for t. */
 void tell_spawn(struct run *run, struct tracee *t, uint32_t parent,
 		uint32_t share);
@@ -274,10 +285,11 @@ void tell_close(struct run *run, struct tracee *t, int handle);
  */
 bool close_is_quiet(const struct tracee *t, const struct entry *e);
 /*
- * t's number fd is closed: as files_drop(), and record locks on a file that
- * stays open by another number end.
+ * t's number fd is closed: what the server needs to know is told, also that
+ * record locks on a file that stays open by another number end. True when
+ * others can see it. The caller calls settle().
  */
-int drop_number(struct run *run, struct tracee *t, long fd);
+bool close_number(struct run *run, struct tracee *t, long fd);
 /* Takes what has arrived; calls then of every tracee that got its reply. */
 void take_replies(struct run *run);
 /* The link is gone: every asking tracee gets -EIO. */
@@ -540,8 +552,8 @@ int tracee_name_task(struct run *run, struct tracee *t);
 int tracee_unshare(struct run *run, struct tracee *t, uint32_t keep);
 /* A copy of descriptor fd of t, or -errno. */
 int tracee_fd(const struct tracee *t, int fd);
-/* Closes on the server what the kernel has closed here. */
-void tracee_drop_closed(struct run *run, struct tracee *t);
+/* Closes on the server what the kernel has closed here, as close_number(). */
+bool tracee_drop_closed(struct run *run, struct tracee *t);
 /* It has asked; it asks no more, but waits otherwise; its reply is here. */
 void tracee_asks(struct run *run, struct tracee *t);
 void tracee_asks_no_more(struct run *run, struct tracee *t);
