@@ -20,6 +20,7 @@
 
 #define FETCH_STEP (1u << 20)
 #define FETCH_TRIES 3
+#define REPLACED_MAX 100
 #define BUSY_TRIES 3
 #define KEY_SIZE (2 * PATH_MAX)
 
@@ -38,6 +39,7 @@ struct exec {
 	uint64_t at; /* bytes that are fetched */
 	int handle;  /* the server's, or -1 */
 	unsigned int tries;
+	unsigned int replaced;
 	unsigned int busy; /* so often somebody had it open for writing */
 	bool loader;	   /* it is a PT_INTERP */
 };
@@ -217,6 +219,13 @@ static void have_file(struct run *run, struct tracee *t, const char *path)
 
 static void fetch_more(struct run *run, struct tracee *t);
 
+/* The name stands, or soon will, for another file, which may be whole. */
+static bool is_another(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev != b->st_dev || a->st_ino != b->st_ino ||
+	       a->st_nlink != b->st_nlink;
+}
+
 static void fetched_whole(struct run *run, struct tracee *t)
 {
 	const struct stat *st = (const void *)t->req.val[1].data;
@@ -229,11 +238,14 @@ static void fetched_whole(struct run *run, struct tracee *t)
 		return;
 	}
 	if (!same_version(st, &e->st) || e->at != (uint64_t)st->st_size) {
-		/* Somebody writes to it. */
 		cache_abort(&e->file);
 		tell_close(run, t, e->handle);
 		e->handle = -1;
-		if (++e->tries == FETCH_TRIES)
+		if (is_another(st, &e->st))
+			e->replaced++;
+		else
+			e->tries++; /* somebody writes to it */
+		if (e->tries == FETCH_TRIES || e->replaced == REPLACED_MAX)
 			refuse(run, t, -ETXTBSY);
 		else
 			look_for(run, t);
