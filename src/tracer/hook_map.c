@@ -361,12 +361,10 @@ void hook_mremap(struct run *run, struct tracee *t)
 
 static void punch_next(struct run *run, struct tracee *t);
 
-static void punch_filled(struct run *run, struct tracee *t)
+static void punched(struct run *run, struct tracee *t)
 {
-	if (t->chore->err) {
-		finish_skip(run, t, -ENOMEM);
-		return;
-	}
+	if (t->chore->err)
+		t->result = t->chore->err;
 	keeper_end(run, t);
 	punch_next(run, t);
 }
@@ -375,20 +373,31 @@ static void punch_turn(struct run *run, struct tracee *t)
 {
 	const struct map *part = &t->part;
 
-	keeper_map(run, t, -1, part->at, part->at + (part->hi - part->lo), true,
-		   punch_filled);
+	keeper_punch(run, t, part->at, part->at + (part->hi - part->lo),
+		     punched);
 }
 
-/* What is not here yet would come back. */
+/* What is taken out here is taken out of the file. */
 static void punch_next(struct run *run, struct tracee *t)
 {
 	while (maps_next(t->maps, &t->map_at, t->map_lo, t->map_hi, &t->part)) {
-		if (!t->part.writes || !t->part.img->lazy)
+		if (!t->part.writes)
 			continue;
 		keeper_turn(run, t, t->part.img, punch_turn);
 		return;
 	}
-	let_go(run, t);
+	t->state = T_RUNNING;
+	finish_exit(run, t, t->result);
+}
+
+static void removed(struct run *run, struct tracee *t)
+{
+	t->result = t->regs.ret;
+	t->map_at = 0;
+	if (t->regs.ret)
+		finish_exit(run, t, t->regs.ret);
+	else
+		punch_next(run, t);
 }
 
 /* MADV_REMOVE, which older kernels do not know there. */
@@ -403,9 +412,8 @@ void hook_process_madvise(struct run *run, struct tracee *t)
 /* MADV_REMOVE only; the filter lets the rest pass. */
 void hook_madvise(struct run *run, struct tracee *t)
 {
-	t->map_at = 0;
 	if ((int)t->arg[2] == MADV_REMOVE && touches(t, &t->map_lo, &t->map_hi))
-		punch_next(run, t);
+		let_go_then(run, t, removed);
 	else
 		let_go(run, t);
 }

@@ -367,6 +367,23 @@ int image_clean(struct image *img, uint64_t at, const uint8_t *data, size_t len)
 	return img->base < 0 ? 0 : put(img->base, at, data, len);
 }
 
+int image_punch(struct image *img, uint64_t lo, uint64_t hi, bool both)
+{
+	struct images none = { 0 };
+	int err;
+
+	err = punch(img->memfd, lo, hi);
+	if (err || !both)
+		return err;
+	if (img->base >= 0)
+		err = punch(img->base, lo, hi);
+	for (uint64_t b = (lo + IMAGE_BLOCK - 1) / IMAGE_BLOCK;
+	     !err && (b + 1) * IMAGE_BLOCK <= hi; b++)
+		if (!has(img, b))
+			err = note(&none, img, b, 0);
+	return err;
+}
+
 int image_begin_writes(struct images *images, struct image *img)
 {
 	if (img->base >= 0)

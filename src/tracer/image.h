@@ -125,6 +125,11 @@ int image_begin_writes(struct images *images, struct image *img);
  */
 ssize_t image_dirty(const struct image *img, uint64_t *at, uint64_t hi,
 		    uint8_t *data, size_t size);
+/*
+ * [lo, hi) is zeros here; both: in the file, too, so that no block of it is
+ * missing any more. 0 or -errno.
+ */
+int image_punch(struct image *img, uint64_t lo, uint64_t hi, bool both);
 /* The server has these bytes now. 0 or -errno. */
 int image_clean(struct image *img, uint64_t at, const uint8_t *data,
 		size_t len);

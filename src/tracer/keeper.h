@@ -92,6 +92,12 @@ void keeper_map(struct run *run, struct tracee *t, int fd, uint64_t lo,
 /* What the program has changed of [lo, hi) goes to the server. */
 void keeper_flush(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
 		  bool sync, void (*then)(struct run *run, struct tracee *t));
+/*
+ * Bytes [lo, hi), whole pages, have been taken out of the pages here: they are
+ * a hole in the file.
+ */
+void keeper_punch(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
+		  void (*then)(struct run *run, struct tracee *t));
 /* The file was changed there: what is here is read again. */
 void keeper_refresh(struct run *run, struct tracee *t,
 		    void (*then)(struct run *run, struct tracee *t));

@@ -1,5 +1,6 @@
 /* The keeper writes back what mappings have changed. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -95,6 +96,53 @@ void keeper_flush(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
 		keeper_done(run, c, 0);
 	else
 		keeper_write_back(run, c);
+}
+
+/* ---- holes ---- */
+
+/* Where there are no holes zeros are written, as any other store. */
+static void filled(struct run *run, struct tracee *t)
+{
+	struct chore *c = t->chore;
+
+	if (!c->err)
+		c->err = image_punch(c->img, c->lo, c->hi, false);
+	t->map_then(run, t);
+}
+
+static void punched(struct run *run, struct chore *c)
+{
+	int64_t ret = keeper_reply(run)->ret;
+
+	if (ret == -EOPNOTSUPP) {
+		c->then = filled;
+		keeper_fill(run, c, c->lo, c->hi);
+		return;
+	}
+	if (!ret)
+		ret = image_punch(c->img, c->lo, c->hi, true);
+	keeper_done(run, c, ret);
+}
+
+void keeper_punch(struct run *run, struct tracee *t, uint64_t lo, uint64_t hi,
+		  then_fn then)
+{
+	struct chore *c = t->chore;
+	struct req *req;
+
+	c->then = then;
+	t->map_then = then;
+	c->lo = lo;
+	c->hi = hi < c->img->size ? hi : c->img->size;
+	if (c->img->handle < 0 || c->lo >= c->hi) {
+		keeper_done(run, c, 0);
+		return;
+	}
+	req = keeper_prepare(run, c, "fallocate");
+	req->val[1].num = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	req->val[2].num = lo;
+	req->val[3].num = hi - lo;
+	keeper_ask(run, c, punched);
 }
 
 /* ---- readers on the server ---- */

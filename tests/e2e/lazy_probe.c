@@ -199,6 +199,8 @@ static void children(void)
 static void stores(void)
 {
 	uint64_t at = size / 3 / PAGE * PAGE;
+	struct stat before;
+	struct stat after;
 	uint64_t *to;
 	char buf[64];
 
@@ -207,7 +209,10 @@ static void stores(void)
 	to[at / 8] = 1;
 	printf("stored: %zd", pread(fd, buf, 16, (off_t)at));
 	printf(" %d %d\n", buf[0], word(at + 8) == at + 8);
+	fstat(fd, &before);
 	printf("removed: %d", madvise(to + at * 2 / 8, 3 * PAGE, MADV_REMOVE));
+	fstat(fd, &after);
+	printf(" %d", (int)(before.st_blocks - after.st_blocks));
 	printf(" %d", (int)word(at * 2 + 8));
 	printf(" %d\n", word(at * 2 + 3 * PAGE) == at * 2 + 3 * PAGE);
 	madvise(to, size, MADV_DONTNEED);
