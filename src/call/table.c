@@ -94,6 +94,7 @@ _Static_assert(sizeof(struct kernel_siginfo) == 128, "siginfo");
 _Static_assert(offsetof(struct kernel_siginfo, value) == 24, "siginfo");
 _Static_assert(sizeof(struct kernel_sched_attr) == 56, "sched_attr");
 _Static_assert(sizeof(struct kernel_file_handle) == 136, "file_handle");
+_Static_assert(sizeof(struct kernel_ustat) == 32, "ustat");
 
 /* The words of calls.def. */
 /* clang-format off */

@@ -201,6 +201,19 @@ struct kernel_file_handle {
 	uint8_t data[128];
 };
 
+/* ustat(2) */
+struct kernel_ustat {
+	int32_t tfree;
+	uint64_t tinode;
+	uint8_t fname[6];
+	uint8_t fpack[6];
+};
+
+/* sysfs(2): far longer than any name is */
+struct kernel_fs_name {
+	uint8_t name[256];
+};
+
 /* cachestat(2) */
 struct kernel_cachestat_range {
 	uint64_t off;

@@ -276,6 +276,26 @@ static int64_t do_world(struct run *run, bool *go_on)
 			   -EFAULT;
 }
 
+/* What the first argument of sysfs(2) makes of the others. */
+enum { SYSFS_INDEX = 1, SYSFS_NAME, SYSFS_COUNT };
+
+static int64_t do_sysfs(struct run *run, bool *go_on)
+{
+	const int nr = call_nr(run->req->call);
+	const struct value *val = run->req->val;
+	int what = (int)run->reg[0];
+	long ret;
+
+	*go_on = false;
+	if (nr == CALL_NO_NR)
+		return -ENOSYS;
+	if (what == SYSFS_NAME && !val[3].data)
+		return -EFAULT;
+	ret = syscall(nr, what, what == SYSFS_INDEX ? run->reg[1] : run->reg[2],
+		      what == SYSFS_NAME ? val[3].data : NULL);
+	return ret < 0 ? -errno : ret;
+}
+
 static int64_t do_syslog(struct run *run, bool *go_on)
 {
 	enum { OPEN = 1, READ, READ_ALL, SIZE_UNREAD = 9, SIZE_BUFFER };
@@ -335,6 +355,7 @@ static const struct hook {
 	{ "rsc_world", false, do_world },
 	{ "rsc_status", true, creds_status },
 	{ "rsc_fdinfo", true, handles_info },
+	{ "sysfs", true, do_sysfs },
 	{ "rsc_ifconf", true, net_interfaces },
 };
 

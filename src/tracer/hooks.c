@@ -72,6 +72,7 @@ static const struct {
 	{ "socket", hook_socket },
 	{ "setgroups", hook_groups },
 	{ "splice", hook_copy },
+	{ "sysfs", hook_sysfs },
 	{ "timer_settime", hook_deadline },
 	{ "timerfd_settime", hook_deadline },
 	{ "umask", hook_umask },

@@ -60,6 +60,7 @@ void hook_sched(struct run *run, struct tracee *t);
 void hook_sendto(struct run *run, struct tracee *t);
 void hook_socket(struct run *run, struct tracee *t);
 void hook_waitid(struct run *run, struct tracee *t);
+void hook_sysfs(struct run *run, struct tracee *t);
 void hook_umask(struct run *run, struct tracee *t);
 
 /*

@@ -438,6 +438,39 @@ static void machine(const char *name)
 	TRY(setreuid(0, 0));
 }
 
+/* Kinds of file systems, by number and name; x86_64 has these calls. */
+static void kinds(const char *name)
+{
+#ifdef __x86_64__
+	struct ustat {
+		int32_t tfree;
+		uint64_t tinode;
+		char text[12];
+	} ustat;
+	char text[64] = "................";
+	struct stat st;
+	long index;
+
+	index = TRY(syscall(SYS_sysfs, 1, "proc"));
+	TRY(syscall(SYS_sysfs, 2, index, text));
+	printf("\t%s %c\n", text, text[5]);
+	TRY(syscall(SYS_sysfs, 3));
+	TRY(syscall(SYS_sysfs, 1, "none such"));
+	TRY(syscall(SYS_sysfs, 1, NULL));
+	TRY(syscall(SYS_sysfs, 2, index, NULL));
+	TRY(syscall(SYS_sysfs, 2, 10000, text));
+	TRY(syscall(SYS_sysfs, 4));
+	stat(name, &st);
+	memset(&ustat, 0, sizeof(ustat));
+	TRY(syscall(SYS_ustat, st.st_dev, &ustat));
+	printf("\t%d\n", ustat.tinode > 0);
+	TRY(syscall(SYS_ustat, st.st_dev, NULL));
+	TRY(syscall(SYS_ustat, 0xffff, &ustat));
+#else
+	(void)name;
+#endif
+}
+
 /* The server's lo, which stays as it was. */
 static void interface(const char *name)
 {
@@ -576,6 +609,7 @@ static const struct part {
 	{ "undelivered", undelivered },
 	{ "handles", handles },
 	{ "interface", interface },
+	{ "kinds", kinds },
 	{ "wrong", wrong },
 };
 

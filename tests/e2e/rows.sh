@@ -40,7 +40,7 @@ else
 fi
 
 MODES=(--all)
-for part in mark clocks machine interface wrong; do
+for part in mark clocks machine interface wrong kinds; do
 	same "$T/bin/rows" $part file
 done
 finish
