@@ -9,10 +9,14 @@
  * pending nobody is accepted until one is known or gone, or the oldest has had
  * its second and has to go, so that those who say nothing keep nobody out. When
  * there are too many sessions the new one has to go.
+ *
+ * A server that connects to its client is the same with one client at most: a
+ * process tries, and when it has ended the next one does. The pause doubles
+ * from a second to a minute, with some chance in it, as long as nobody was
+ * known.
  */
 #include "server/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -32,6 +37,8 @@
 
 #define EXIT_USAGE 125
 #define PATIENCE_MS 1000 /* with the oldest of too many */
+#define PAUSE_MIN_MS 1000
+#define PAUSE_MAX_MS 60000
 
 struct client {
 	pid_t pid;
@@ -47,36 +54,15 @@ static int64_t now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* The URL as bound: with the real port where 0 was asked for. */
-static void bound_url(const struct listener *l, char *text, size_t size)
-{
-	struct sockaddr_storage addr = { 0 };
-	struct sockaddr_in6 *in6 = (void *)&addr;
-	struct sockaddr_in *in = (void *)&addr;
-	socklen_t len = sizeof(addr);
-	char host[INET6_ADDRSTRLEN];
-
-	snprintf(text, size, "%s\n", l->url);
-	if (getsockname(l->fd, (struct sockaddr *)&addr, &len) < 0)
-		return;
-	if (addr.ss_family == AF_INET &&
-	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
-		snprintf(text, size, "%.3s://%s:%u\n", l->url, host,
-			 ntohs(in->sin_port));
-	if (addr.ss_family == AF_INET6 &&
-	    inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
-		snprintf(text, size, "%.3s://[%s]:%u\n", l->url, host,
-			 ntohs(in6->sin6_port));
-}
-
 static void tell_ready(struct listener *l)
 {
 	char text[512];
 
-	bound_url(l, text, sizeof(text));
-	log_info("serve: listening at %.*s", (int)strcspn(text, "\n"), text);
+	channel_bound(l->fd, l->url, text, sizeof(text) - 1);
+	log_info("serve: listening at %s", text);
 	if (l->ready < 0)
 		return;
+	strcat(text, "\n");
 	if (io_write_all(l->ready, text, strlen(text)))
 		log_warn("serve: cannot write to --ready-fd %d", l->ready);
 	close(l->ready);
@@ -134,16 +120,23 @@ serve_client(struct listener *l, struct channel *ch)
 	if (l->fd >= 0)
 		close(l->fd);
 	limit_memory(l);
-	if (channel_admit(ch, l->url, &l->channel, who, sizeof(who))) {
+	if (l->dial &&
+	    channel_dial(ch, l->url, &l->channel, who, sizeof(who))) {
+		log_warn("serve: %s; it is tried again", who);
+		end_session(l, 1);
+	}
+	if (!l->dial &&
+	    channel_admit(ch, l->url, &l->channel, who, sizeof(who))) {
 		log_warn("serve: a client is refused: %s", who);
 		end_session(l, 1);
 	}
 	if (!says_something(l, ch)) {
 		log_warn("serve: a client (%s) says nothing and is sent away",
-			 who);
+			 l->dial ? l->url : who);
 		end_session(l, 1);
 	}
-	log_info("serve: session %d is that of %s", pid, who);
+	log_info("serve: session %d is that of %s", pid,
+		 l->dial ? l->url : who);
 	if (write(l->news[1], &pid, sizeof(pid)) != sizeof(pid))
 		end_session(l, 1);
 	end_session(l, session_run(ch->in, ch->out, &l->opts));
@@ -177,6 +170,10 @@ static int door_closed(const struct listener *l)
 	int64_t left = PATIENCE_MS - now_ms();
 	unsigned int i;
 
+	if (l->dial && !l->n) {
+		left = l->next - now_ms();
+		return left > 0 ? (int)left : 0;
+	}
 	if (l->fd < 0 || (l->once && l->n))
 		return -1;
 	if (l->n - l->known < l->max_pending)
@@ -207,6 +204,29 @@ static void take_client(struct listener *l, struct channel *ch)
 		return;
 	}
 	l->clients[l->n++] = (struct client){ pid, false, now_ms() };
+}
+
+/* Somebody was known: begin with short pauses again. */
+static void plan_next(struct listener *l, bool known)
+{
+	unsigned int chance = 0;
+
+	if (known || !l->pause)
+		l->pause = PAUSE_MIN_MS;
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = (unsigned int)getpid();
+	chance = l->pause / 2 + chance % l->pause;
+	l->next = now_ms() + chance;
+	log_debug("serve: the next try is in %u ms", chance);
+	l->pause = l->pause < PAUSE_MAX_MS / 2 ? 2 * l->pause : PAUSE_MAX_MS;
+}
+
+static void dial(struct listener *l)
+{
+	struct channel none = { -1, -1, 0, NULL };
+
+	plan_next(l, false);
+	take_client(l, &none);
 }
 
 static void accept_one(struct listener *l)
@@ -264,6 +284,10 @@ static void reap_sessions(struct listener *l)
 		if (i == l->n)
 			continue;
 		l->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+		if (l->dial && l->clients[i].known) {
+			plan_next(l, true);
+			l->done = l->once;
+		}
 		forget(l, i);
 		log_info("serve: session %d ended: %s %d", pid,
 			 WIFEXITED(status) ? "status" : "signal",
@@ -292,7 +316,8 @@ static int serve_loop(struct listener *l)
 	for (;;) {
 		closed = door_closed(l);
 		fds[2].fd = closed ? -1 : l->fd;
-		if (poll(fds, 3, closed ? closed : -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, closed || l->dial ? closed : -1) < 0 &&
+		    errno != EINTR)
 			return 1;
 		if (fds[1].revents)
 			take_news(l);
@@ -305,11 +330,13 @@ static int serve_loop(struct listener *l)
 				return 0;
 			}
 			reap_sessions(l);
-			if (l->fd < 0 && !l->n)
+			if (!l->n && (l->dial ? l->done : l->fd < 0))
 				return l->status;
 		}
 		if (fds[2].fd >= 0 && fds[2].revents)
 			accept_one(l);
+		if (l->dial && !door_closed(l))
+			dial(l);
 	}
 }
 
@@ -335,21 +362,27 @@ int listener_run(struct listener *l)
 {
 	char err[512] = "";
 	int status = EXIT_USAGE;
+	int ret;
 
-	l->fd = channel_listen(l->url, &l->channel, err, sizeof(err));
-	if (l->fd < 0) {
+	if (l->dial)
+		ret = channel_may_dial(l->url, &l->channel, err, sizeof(err));
+	else
+		ret = l->fd =
+			channel_listen(l->url, &l->channel, err, sizeof(err));
+	if (ret < 0) {
 		log_err("serve: %s", err);
 		return EXIT_USAGE;
 	}
 	if (set_up(l)) {
 		log_err("serve: signals: %s", strerror(errno));
 	} else {
-		tell_ready(l);
+		if (!l->dial)
+			tell_ready(l);
 		status = serve_loop(l);
 		close(l->signals);
 	}
 	close_door(l);
-	if (!strncmp(l->url, "unix://", 7))
+	if (!l->dial && !strncmp(l->url, "unix://", 7))
 		unlink(l->url + 7);
 	free(l->clients);
 	return status;

@@ -5,6 +5,8 @@
 #ifndef RSC_LISTENER_H
 #define RSC_LISTENER_H
 
+#include <stdint.h>
+
 #include "server/server.h"
 #include "transport/channel.h"
 
@@ -19,6 +21,7 @@ struct listener {
 	struct server_opts opts;
 	struct channel_opts channel;
 	const char *url;
+	bool dial; /* url is connected to, not listened at */
 	bool once;
 	int ready;		   /* descriptor to tell the bound URL, or -1 */
 	unsigned int max_sessions; /* of clients that are known */
@@ -33,6 +36,9 @@ struct listener {
 	unsigned int known; /* so many of them known */
 	struct client *clients; /* owned */
 	int status;		/* of the last session */
+	bool done;		/* dial: the one of --once was there */
+	int64_t next;		/* dial: when to try again, ms, */
+	unsigned int pause;	/* and how long after that, ms */
 };
 
 /* Until a signal ends it, or the one client of --once; the exit status. */

@@ -16,10 +16,11 @@
 #define EXIT_USAGE 125
 
 static const char usage[] =
-	"usage: rsc serve --listen URL | --stdio [OPTION...]\n"
+	"usage: rsc serve --listen URL | --connect URL | --stdio [OPTION...]\n"
 	"Runs the system calls of clients on this machine.\n"
 	"  --listen URL          tls://HOST:PORT, unix://PATH, vsock://CID:PORT,\n"
 	"                        tcp://HOST:PORT\n"
+	"  --connect URL         connect to a client, again and again\n"
 	"  --stdio               serve one client on standard input and output\n"
 	"  --root DIR            the directory that clients see as /\n"
 	"  --read-only           whatever changes something fails with EROFS\n"
@@ -41,6 +42,7 @@ static const char usage[] =
 
 enum option_id {
 	OPT_LISTEN = 256,
+	OPT_CONNECT,
 	OPT_STDIO,
 	OPT_ROOT,
 	OPT_READ_ONLY,
@@ -62,6 +64,7 @@ enum option_id {
 
 static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "connect", required_argument, NULL, OPT_CONNECT },
 	{ "stdio", no_argument, NULL, OPT_STDIO },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
@@ -106,16 +109,12 @@ static long number(const char *option, const char *text, long max)
 
 static int allow(struct allow *list, const char *option, const char *text)
 {
-	long n = number(option, text, UINT32_MAX - 1l);
+	int err = channel_allow(list, text);
 
-	if (n < 0)
-		return -1;
-	if (list->n == ALLOW_MAX) {
-		log_err("serve: %s: at most %d of them", option, ALLOW_MAX);
-		return -1;
-	}
-	list->id[list->n++] = (unsigned int)n;
-	return 0;
+	if (err)
+		log_err("serve: %s %s: not a number, or too many of them",
+			option, text);
+	return err;
 }
 
 static int limit(struct listener *l, int opt, const char *text)
@@ -156,13 +155,17 @@ static int limit(struct listener *l, int opt, const char *text)
 /* 0 to go on, else the exit status plus one. */
 static int parse(struct listener *l, bool *use_stdio, int argc, char **argv)
 {
+	bool both = false;
 	int opt;
 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "vh", options, NULL)) >= 0) {
 		switch (opt) {
 		case OPT_LISTEN:
+		case OPT_CONNECT:
+			both = both || l->url;
 			l->url = optarg;
+			l->dial = opt == OPT_CONNECT;
 			break;
 		case OPT_STDIO:
 			*use_stdio = true;
@@ -234,9 +237,10 @@ static int parse(struct listener *l, bool *use_stdio, int argc, char **argv)
 			argv[optind]);
 		return EXIT_USAGE + 1;
 	}
-	if (*use_stdio == !!l->url) {
-		log_err("serve: give either --listen URL or --stdio, so that "
-			"clients can reach the server; see rsc serve --help");
+	if (*use_stdio == !!l->url || both) {
+		log_err("serve: give either --listen URL, --connect URL or "
+			"--stdio, so that clients can reach the server; see "
+			"rsc serve --help");
 		return EXIT_USAGE + 1;
 	}
 	return 0;

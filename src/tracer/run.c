@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "call/wire.h"
-#include "server/server.h"
 #include "transport/frame.h"
+#include "tracer/connect.h"
 #include "tracer/select.h"
 #include "tracer/tracee.h"
 
@@ -31,6 +31,10 @@ static const char usage_options[] =
 	"                      unix://PATH, vsock://CID:PORT, tcp://HOST:PORT,\n"
 	"                      vsock-unix://PATH:PORT, exec:COMMAND, fd:N\n"
 	"                      (default: $RSC_SERVER, else an embedded server)\n"
+	"  --listen URL        wait for a server that connects to this machine, at\n"
+	"                      tls://, unix://, vsock:// or tcp://\n"
+	"  --allow-uid UID, --allow-cid CID, --insecure-no-auth\n"
+	"                      which one; as for rsc serve\n"
 	"  --ssh-command CMD   run CMD in the place of ssh\n"
 	"                      (default: $RSC_SSH_COMMAND, else ssh)\n"
 	"  --remote-rsc PATH   the rsc at the other end of ssh (default: rsc there, or\n"
@@ -72,6 +76,10 @@ static const char usage_options[] =
 
 enum {
 	OPT_SERVER = RULES_OPTION + 1,
+	OPT_LISTEN,
+	OPT_ALLOW_UID,
+	OPT_ALLOW_CID,
+	OPT_INSECURE,
 	OPT_SSH_COMMAND,
 	OPT_REMOTE_RSC,
 	OPT_KEY,
@@ -93,6 +101,10 @@ enum {
 
 static const struct option options[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "allow-uid", required_argument, NULL, OPT_ALLOW_UID },
+	{ "allow-cid", required_argument, NULL, OPT_ALLOW_CID },
+	{ "insecure-no-auth", no_argument, NULL, OPT_INSECURE },
 	{ "ssh-command", required_argument, NULL, OPT_SSH_COMMAND },
 	{ "remote-rsc", required_argument, NULL, OPT_REMOTE_RSC },
 	{ "key", required_argument, NULL, OPT_KEY },
@@ -117,6 +129,7 @@ static const struct option options[] = {
 struct settings {
 	bool shell;
 	const char *server;
+	const char *listen;
 	struct channel_opts channel;
 	const char *filter;
 	const char *cwd;
@@ -229,6 +242,12 @@ static void print_usage(const struct settings *set, FILE *f)
 	fputs(usage_options, f);
 }
 
+static int bad_number(const char *option, const char *text)
+{
+	log_err("%s %s: not a number, or too many of them", option, text);
+	return -1;
+}
+
 /* Index of the program's name in argv, or -1 (a line was printed). */
 static int parse(struct run *run, struct settings *set, int argc, char **argv)
 {
@@ -242,6 +261,20 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		switch (opt) {
 		case OPT_SERVER:
 			set->server = optarg;
+			break;
+		case OPT_LISTEN:
+			set->listen = optarg;
+			break;
+		case OPT_ALLOW_UID:
+			if (channel_allow(&set->channel.uids, optarg))
+				return bad_number("--allow-uid", optarg);
+			break;
+		case OPT_ALLOW_CID:
+			if (channel_allow(&set->channel.cids, optarg))
+				return bad_number("--allow-cid", optarg);
+			break;
+		case OPT_INSECURE:
+			set->channel.insecure_no_auth = true;
 			break;
 		case OPT_SSH_COMMAND:
 			set->channel.ssh_command = optarg;
@@ -347,30 +380,6 @@ static int parse(struct run *run, struct settings *set, int argc, char **argv)
 		return -1;
 	}
 	return optind;
-}
-
-/* A server of our own in a child, over a socketpair. */
-static int embedded(struct channel *ch)
-{
-	struct server_opts opts = { 0 };
-	int pair[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		close(pair[0]);
-		setsid();
-		_exit(session_run(pair[1], pair[1], &opts));
-	}
-	close(pair[1]);
-	*ch = (struct channel){ pair[0], pair[0], pid, NULL };
-	fputs("rsc: no server is named: calls go to an embedded server on this machine\n",
-	      stderr);
-	return 0;
 }
 
 /* Whoever connected may be asked for a password: there is no end to it. */
@@ -488,43 +497,6 @@ static int root_context(struct run *run, const struct settings *set)
 	return -ENOENT;
 }
 
-/* What is set and not empty, or NULL. */
-static const char *environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-static int connect_server(struct run *run, const struct settings *set)
-{
-	struct channel_opts opts = set->channel;
-	char err[512];
-	int failed;
-
-	run->server_name = set->server ? set->server : getenv("RSC_SERVER");
-	if (!run->server_name || !*run->server_name) {
-		run->server_name = "the embedded server";
-		failed = embedded(&run->channel);
-		if (failed)
-			log_err("%s cannot be started: %s", run->server_name,
-				strerror(-failed));
-		return failed;
-	}
-	if (!opts.ssh_command)
-		opts.ssh_command = environment("RSC_SSH_COMMAND");
-	if (!opts.key && !opts.cert && !opts.cert_key && !opts.ca)
-		opts.key = environment("RSC_KEY");
-	opts.portable = environment("RSC_PORTABLE");
-	opts.protocol = call_protocol();
-	if (channel_connect(&run->channel, run->server_name, &opts, err,
-			    sizeof(err))) {
-		log_err("%s", err);
-		return -EIO;
-	}
-	return 0;
-}
-
 /* A core of rsc would take the place of the program's own. */
 static int end_by_signal(int status)
 {
@@ -627,8 +599,8 @@ static int run_or_shell(int argc, char **argv, bool shell)
 	sigemptyset(&block);
 	sigaddset(&block, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &block, NULL);
-	if (connect_server(&run, &set) || greet(&run) ||
-	    root_context(&run, &set))
+	if (connect_server(&run, set.listen, set.server, &set.channel) ||
+	    greet(&run) || root_context(&run, &set))
 		return 125;
 	if (shell)
 		name_server(&run);

@@ -1,12 +1,14 @@
 /* Channels: one table of schemes, and how a channel is closed. */
 #include "transport/channel.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -18,6 +20,9 @@
 
 /* How long a command may take to end after its channel is closed. */
 #define END_MS 2000
+
+#define ADDRESSES                                                              \
+	"tls://HOST:PORT, unix://PATH, vsock://CID:PORT or tcp://HOST:PORT is expected"
 
 static const struct channel_opts no_opts;
 
@@ -66,6 +71,22 @@ int channel_number(const char *text, const char *end, unsigned int max)
 	return (int)v;
 }
 
+int channel_allow(struct allow *list, const char *text)
+{
+	uint64_t id = 0;
+
+	if (list->n == ALLOW_MAX)
+		return -ENOSPC;
+	if (!*text || strlen(text) > 10 ||
+	    strspn(text, "0123456789") != strlen(text))
+		return -EINVAL;
+	id = strtoull(text, NULL, 10);
+	if (id >= UINT32_MAX)
+		return -EINVAL;
+	list->id[list->n++] = (unsigned int)id;
+	return 0;
+}
+
 bool channel_allowed(const struct allow *list, unsigned int id)
 {
 	for (unsigned int i = 0; i < list->n; i++)
@@ -86,19 +107,27 @@ void channel_child(int fd)
 }
 
 static const struct scheme schemes[] = {
-	{ "tcp://", tcp_check, tcp_connect, tcp_listen, NULL },
+	{ "tcp://", tcp_check, tcp_connect, tcp_listen, NULL, tcp_may_dial,
+	  tcp_known },
 #ifndef RSC_NO_TLS
-	{ "tls://", tcp_check, tls_connect, tls_listen, tls_admit },
+	{ "tls://", tcp_check, tls_connect, tls_listen, tls_admit, tls_may_dial,
+	  NULL },
 #endif
-	{ "unix://", unix_check, unix_connect, unix_listen, unix_admit },
-	{ "unix:", unix_check, unix_connect, unix_listen, unix_admit },
-	{ "vsock://", vsock_check, vsock_connect, vsock_listen, vsock_admit },
-	{ "vsock:", vsock_check, vsock_connect, vsock_listen, vsock_admit },
-	{ "vsock-unix://", vsock_unix_check, vsock_unix_connect, NULL, NULL },
-	{ "ssh://", ssh_check, ssh_open, NULL, NULL },
-	{ "stdio:", stdio_check, stdio_open, NULL, NULL },
-	{ "exec:", exec_check, exec_open, NULL, NULL },
-	{ "fd:", fd_check, fd_open, NULL, NULL },
+	{ "unix://", unix_check, unix_connect, unix_listen, unix_admit,
+	  unix_may_dial, unix_admit },
+	{ "unix:", unix_check, unix_connect, unix_listen, unix_admit,
+	  unix_may_dial, unix_admit },
+	{ "vsock://", vsock_check, vsock_connect, vsock_listen, vsock_admit,
+	  vsock_may_dial, vsock_admit },
+	{ "vsock:", vsock_check, vsock_connect, vsock_listen, vsock_admit,
+	  vsock_may_dial, vsock_admit },
+	{ .prefix = "vsock-unix://",
+	  .check = vsock_unix_check,
+	  .open = vsock_unix_connect },
+	{ .prefix = "ssh://", .check = ssh_check, .open = ssh_open },
+	{ .prefix = "stdio:", .check = stdio_check, .open = stdio_open },
+	{ .prefix = "exec:", .check = exec_check, .open = exec_open },
+	{ .prefix = "fd:", .check = fd_check, .open = fd_open },
 };
 
 #define SCHEMES (sizeof(schemes) / sizeof(*schemes))
@@ -158,9 +187,7 @@ int channel_listen(const char *url, const struct channel_opts *opts, char *err,
 	if (!scheme)
 		return ret;
 	if (!scheme->listen)
-		return channel_fail(
-			&why, -EINVAL, "listen at", url,
-			"tls://HOST:PORT, unix://PATH, vsock://CID:PORT or tcp://HOST:PORT is expected");
+		return channel_fail(&why, -EINVAL, "listen at", url, ADDRESSES);
 	return scheme->listen(url, rest, opts ? opts : &no_opts, &why);
 }
 
@@ -188,6 +215,66 @@ int channel_admit(struct channel *ch, const char *url,
 	snprintf(text, size, "%s", "anybody");
 	return scheme->admit ? scheme->admit(ch, opts ? opts : &no_opts, &why) :
 			       0;
+}
+
+int channel_may_dial(const char *url, const struct channel_opts *opts,
+		     char *err, size_t errlen)
+{
+	struct why why = { err, errlen };
+	const struct scheme *scheme;
+	const char *rest;
+	int ret;
+
+	scheme = find(url, &rest, &why, &ret);
+	if (!scheme)
+		return ret;
+	if (!scheme->may_dial)
+		return channel_fail(&why, -EINVAL, "serve", url, ADDRESSES);
+	return scheme->may_dial(url, opts, &why);
+}
+
+int channel_dial(struct channel *ch, const char *url,
+		 const struct channel_opts *opts, char *err, size_t errlen)
+{
+	struct why why = { err, errlen };
+	const struct scheme *scheme;
+	const char *rest;
+	char who[256];
+	int ret;
+
+	scheme = find(url, &rest, &why, &ret);
+	if (!scheme)
+		return ret;
+	ret = scheme->open(ch, url, rest, opts, &why);
+	if (ret || !scheme->known)
+		return ret;
+	ret = scheme->known(ch, opts, &(struct why){ who, sizeof(who) });
+	if (!ret)
+		return 0;
+	channel_close(ch);
+	snprintf(err, errlen, "%s is not let in: %s", url, who);
+	return ret;
+}
+
+void channel_bound(int fd, const char *url, char *text, size_t size)
+{
+	struct sockaddr_storage addr = { 0 };
+	struct sockaddr_in6 *in6 = (void *)&addr;
+	struct sockaddr_in *in = (void *)&addr;
+	socklen_t len = sizeof(addr);
+	char host[INET6_ADDRSTRLEN];
+
+	snprintf(text, size, "%s", url);
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		return;
+	if (addr.ss_family == AF_INET &&
+	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
+		snprintf(text, size, "%.3s://%s:%u", url, host,
+			 ntohs(in->sin_port));
+	if (addr.ss_family == AF_INET6 &&
+	    inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
+		snprintf(text, size, "%.3s://[%s]:%u", url, host,
+			 ntohs(in6->sin6_port));
 }
 
 int channel_reap(struct channel *ch)

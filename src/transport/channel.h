@@ -45,6 +45,9 @@ struct channel_opts {
 	struct allow cids;	 /* vsock */
 };
 
+/* Adds a decimal number; -EINVAL when it is none, -ENOSPC at ALLOW_MAX. */
+int channel_allow(struct allow *list, const char *text);
+
 /* Is url well-formed? Nothing is tried. 0 or -errno, err as below. */
 int channel_check(const char *url, char *err, size_t errlen);
 /*
@@ -80,5 +83,17 @@ int channel_accept(int fd, struct channel *ch);
  */
 int channel_admit(struct channel *ch, const char *url,
 		  const struct channel_opts *opts, char *text, size_t size);
+/* The url that fd is bound to: with the real port where 0 was asked for. */
+void channel_bound(int fd, const char *url, char *text, size_t size);
+
+/*
+ * For a server that connects to its client: may it do so at all? 0 or -errno as
+ * above; the client has to be one that can be known, as with listen.
+ */
+int channel_may_dial(const char *url, const struct channel_opts *opts,
+		     char *err, size_t errlen);
+/* Connects, as channel_connect, and refuses who is not to be let in. */
+int channel_dial(struct channel *ch, const char *url,
+		 const struct channel_opts *opts, char *err, size_t errlen);
 
 #endif

@@ -28,6 +28,12 @@ struct scheme {
 	/* Who is it? Refuses with why, which else says who; NULL: anybody. */
 	int (*admit)(struct channel *ch, const struct channel_opts *opts,
 		     struct why *why);
+	/* Can who is connected to be known? With a reason; NULL: never. */
+	int (*may_dial)(const char *url, const struct channel_opts *opts,
+			struct why *why);
+	/* Is it who may? As admit; NULL: whoever was connected to. */
+	int (*known)(struct channel *ch, const struct channel_opts *opts,
+		     struct why *why);
 };
 
 /* Writes "WHAT URL: TEXT" to why; returns err. */
@@ -63,6 +69,11 @@ int tcp_dial(const char *url, const char *where, struct why *why);
  * loopback and may not be exposed.
  */
 int tcp_bind(const char *url, const char *where, bool exposed, struct why *why);
+int tcp_may_dial(const char *url, const struct channel_opts *opts,
+		 struct why *why);
+/* Is the other end this machine? */
+int tcp_known(struct channel *ch, const struct channel_opts *opts,
+	      struct why *why);
 /* What every connection gets; does nothing to other sockets. */
 void tcp_settings(int fd);
 
@@ -79,6 +90,11 @@ int unix_connect(struct channel *ch, const char *url, const char *path,
 int unix_listen(const char *url, const char *path,
 		const struct channel_opts *opts, struct why *why);
 
+int tls_may_dial(const char *url, const struct channel_opts *opts,
+		 struct why *why);
+
+int unix_may_dial(const char *url, const struct channel_opts *opts,
+		  struct why *why);
 int unix_admit(struct channel *ch, const struct channel_opts *opts,
 	       struct why *why);
 
@@ -89,6 +105,8 @@ int vsock_listen(const char *url, const char *where,
 		 const struct channel_opts *opts, struct why *why);
 int vsock_admit(struct channel *ch, const struct channel_opts *opts,
 		struct why *why);
+int vsock_may_dial(const char *url, const struct channel_opts *opts,
+		   struct why *why);
 int vsock_unix_check(const char *url, const char *where, struct why *why);
 int vsock_unix_connect(struct channel *ch, const char *url, const char *where,
 		       const struct channel_opts *opts, struct why *why);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -170,4 +171,29 @@ int tcp_listen(const char *url, const char *where,
 	return channel_fail(
 		why, -EPERM, "listen at", url,
 		"anybody who reaches it could run calls here; use tls://HOST:PORT, unix://PATH, or a loopback address with --insecure-no-auth");
+}
+
+int tcp_may_dial(const char *url, const struct channel_opts *opts,
+		 struct why *why)
+{
+	if (opts->insecure_no_auth)
+		return 0;
+	return channel_fail(
+		why, -EPERM, "serve", url,
+		"anybody who answers there could run calls here; use tls://HOST:PORT, unix://PATH, or a loopback address with --insecure-no-auth");
+}
+
+int tcp_known(struct channel *ch, const struct channel_opts *opts,
+	      struct why *why)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	(void)opts;
+	if (!getpeername(ch->in, (struct sockaddr *)&addr, &len) &&
+	    is_loopback((struct sockaddr *)&addr))
+		return 0;
+	snprintf(why->text, why->size, "%s",
+		 "--insecure-no-auth is for loopback addresses only");
+	return -EACCES;
 }

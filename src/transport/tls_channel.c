@@ -54,3 +54,13 @@ int tls_admit(struct channel *ch, const struct channel_opts *opts,
 	*ch = (struct channel){ fd, fd, pid, "the relay of tls" };
 	return 0;
 }
+
+int tls_may_dial(const char *url, const struct channel_opts *opts,
+		 struct why *why)
+{
+	char text[300];
+
+	if (tls_ready(opts, text, sizeof(text)))
+		return channel_fail(why, -EPERM, "serve", url, text);
+	return 0;
+}

@@ -123,6 +123,16 @@ int vsock_admit(struct channel *ch, const struct channel_opts *opts,
 	return channel_allowed(&opts->cids, peer.svm_cid) ? 0 : -EACCES;
 }
 
+int vsock_may_dial(const char *url, const struct channel_opts *opts,
+		   struct why *why)
+{
+	if (opts->cids.n)
+		return 0;
+	return channel_fail(
+		why, -EPERM, "serve", url,
+		"name the machine that may run calls here with --allow-cid CID");
+}
+
 /* PATH:PORT; path has room for one of sun_path. */
 static int split_path(const char *where, char *path, unsigned int *port)
 {
