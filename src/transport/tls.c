@@ -95,7 +95,9 @@ static int find_key(SSL *ssl, const unsigned char *id, size_t idlen,
 static void library_error(char *text, size_t size, const char *what)
 {
 	unsigned long code = ERR_get_error();
-	const char *reason = ERR_reason_error_string(code);
+	const char *reason = ERR_SYSTEM_ERROR(code) ?
+				     strerror(ERR_GET_REASON(code)) :
+				     ERR_reason_error_string(code);
 
 	snprintf(text, size, "%s: %s", what,
 		 reason ? reason : "no reason is given");

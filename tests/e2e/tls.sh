@@ -166,10 +166,8 @@ check 'nor in a relay after the handshake' '' "$(/usr/bin/python3 \
 	"$T/bin/search.py" "$(secret two)" "$relay")"
 # A relay that is killed is a lost connection, and the session ends.
 kill -KILL "$relay"
-tail --pid="$session" -f /dev/null 2>/dev/null
 until [ -z "$(CWD=/ there pgrep -x rsc-session)" ]; do read -rt 0.05 _ <> <(:); done
-kill -KILL "$rsc"
-wait "$rsc" 2>/dev/null
+{ kill -KILL "$rsc"; wait "$rsc"; } 2>/dev/null
 check 'no relay is left there' '' "$(CWD=/ there pgrep -x rsc-tls)"
 stop
 
@@ -310,6 +308,21 @@ stop
 server "unix://$T/small.sock" --max-memory 64
 try --all -- cat data
 check 'a session with little memory' 'content of the file' "$out"
+# Threads have stacks there: 1500 are too many for that, but for one session.
+"$RSC" run --server "$url" --cwd "$TREE" --all --local '/usr/**' \
+	--local '/lib/**' -- /usr/bin/python3 -c 'if True:
+	import threading
+	done = threading.Event()
+	def one():
+		open("data").read()
+		done.wait()
+	try:
+		for i in range(1500):
+			threading.Thread(target=one).start()
+	finally:
+		done.set()' >/dev/null 2>&1
+check 'a session that takes too much: status' 125 $?
+logged 'a session that takes too much' '; the session ends'
 hold6() { "$RSC" run --server "$url" --cwd "$TREE" -- sh -c \
 	'echo >&5; read x <&6' 5>"$T/note/runs" 6<>"$T/note/never" & }
 hold6
