@@ -156,10 +156,11 @@ static void watched(struct run *run, struct tracee *t)
 	struct want *want = &t->wants->want[t->wants->at++];
 	struct entry *e = pollable(t, want->fd);
 
-	if (t->req.ret < 0)
+	if (t->req.ret < 0 && !run->lost)
 		log_warn("descriptor %d cannot be watched: %s", want->fd,
 			 strerror((int)-t->req.ret));
-	else if (e && e->remote->watch == t->req.val[1].num) {
+	else if (t->req.ret >= 0 && e &&
+		 e->remote->watch == t->req.val[1].num) {
 		e->remote->want |= (uint32_t)t->req.val[2].num;
 		e->bound = true;
 		e->remote->fresh = ~shows(e->remote, want->events);

@@ -179,12 +179,15 @@ serve() {	# NAME [OPTION]...: sets url and server, its pid here
 ENV_SERVE=(X=)
 
 # url becomes that of the server NAME behind a link on which each answer is so
-# late that whoever waits for it is parked.
-slow_link() {	# NAME
+# late that whoever waits for it is parked, or MS late, and which is cut after
+# so many bytes of answers.
+slow_link() {	# NAME [MS [BYTES]]
 	local ready
 
+	[ -z "$slow" ] || kill "$slow"
+	rm -f "$T/slow.sock"
 	exec 9< <(exec /usr/bin/python3 "$T/bin/slow_link.py" \
-		"$T/slow.sock" "$T/$1.sock" 15)
+		"$T/slow.sock" "$T/$1.sock" "${2-15}" ${3+"$3"})
 	slow=$!
 	read -r ready <&9
 	exec 9<&-
