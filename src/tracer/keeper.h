@@ -30,8 +30,9 @@ struct chore {
 	bool writes; /* for a mapping that can be written */
 	bool lazy;   /* for one that can wait, or that does, afterwards */
 	enum { MISSING, KNOWN, ALL, STRAYS } blocks; /* that are to be read */
-	bool sync;				     /* to the disk */
-	bool works;				     /* the keeper has asked */
+	bool known; /* what is here is the file's */
+	bool sync;  /* to the disk */
+	bool works; /* the keeper has asked */
 	bool wrote; /* t changes the file itself */
 };
 
@@ -46,7 +47,6 @@ struct keeper {
 	struct images images;
 	struct image *idle; /* list, of references; who came first is first */
 	unsigned int nidle;
-	uint64_t idle_bytes;
 	int64_t real; /* s: the server's real time over our monotonic one */
 	bool timed;   /* that is known */
 	void (*next)(struct run *run, struct chore *c); /* when it is */

@@ -23,8 +23,10 @@
 
 static bool is_programs(const char *path)
 {
-	static const char *const dirs[] = { "/usr/",   "/lib/", "/lib32/",
-					    "/lib64/", "/bin/", "/sbin/" };
+	static const char *const dirs[] = { "/usr/",	       "/lib/",
+					    "/lib32/",	       "/lib64/",
+					    "/bin/",	       "/sbin/",
+					    "/etc/ld.so.cache" };
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
 		if (!strncmp(path, dirs[i], strlen(dirs[i])))
@@ -108,7 +110,6 @@ void keeper_wake(struct run *run, struct image *img)
 	img->idle = false;
 	DL_DELETE2(k->idle, img, idle_prev, idle_next);
 	k->nidle--;
-	k->idle_bytes -= img->bytes;
 	image_unref(&k->images, img);
 }
 
@@ -119,20 +120,29 @@ static void evict(struct run *run, struct image *img)
 	forget(run, img);
 }
 
+static uint64_t idle_bytes(const struct keeper *k)
+{
+	const struct image *img;
+	uint64_t bytes = 0;
+
+	for (img = k->idle; img; img = img->idle_next)
+		bytes += img->bytes;
+	return bytes;
+}
+
 bool keeper_rest(struct run *run, struct image *img)
 {
 	struct keeper *k = &run->keeper;
 
 	if (!img->stamped || img->base >= 0 || img->writes || img->held ||
-	    img->lazy || img->pulls || run->lost || img->bytes > IDLE_BYTES ||
-	    !is_programs(img->path))
+	    img->serving || img->pulls || run->lost ||
+	    img->bytes > IDLE_BYTES || !is_programs(img->path))
 		return false;
 	img->idle = true;
 	image_ref(img);
 	DL_APPEND2(k->idle, img, idle_prev, idle_next);
 	k->nidle++;
-	k->idle_bytes += img->bytes;
-	while (k->nidle > IDLE_FILES || k->idle_bytes > IDLE_BYTES)
+	while (k->nidle > IDLE_FILES || idle_bytes(k) > IDLE_BYTES)
 		evict(run, k->idle);
 	return true;
 }

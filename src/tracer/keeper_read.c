@@ -175,7 +175,7 @@ static void fill_grown(struct run *run, struct chore *c)
  */
 static void begin_lazy(struct run *run, struct chore *c)
 {
-	bool old = c->img->maps && c->img->base < 0;
+	bool old = c->img->maps && c->img->base < 0 && !c->known;
 
 	c->img->lazy = true;
 	c->at = c->lo;
@@ -214,7 +214,8 @@ static void compare(struct run *run, struct chore *c, const struct stat *st)
 {
 	struct image *img = c->img;
 
-	if (keeper_is_known(img, st)) {
+	c->known = keeper_is_known(img, st);
+	if (c->known) {
 		c->blocks = MISSING;
 	} else if (img->maps) {
 		/* Those that are not read now are as they were. */

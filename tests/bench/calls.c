@@ -42,6 +42,16 @@ static void step_uname(void *arg)
 	syscall(SYS_uname, w->buf);
 }
 
+/* As libc makes it: without a stop where a vDSO has it. */
+static void step_clock(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	if (clock_gettime(CLOCK_REALTIME, &now))
+		bench_die("clock_gettime");
+}
+
 /* A call that a tracer answers by itself; the kernel knows no such entry. */
 static void step_refused(void *arg)
 {
@@ -214,12 +224,13 @@ static const struct {
 	{ "getppid", step_getppid },
 	{ "getuid", step_getuid },
 	{ "uname", step_uname },
+	{ "clock", step_clock },
 	{ "refused", step_refused },
 };
 
 static void usage(void)
 {
-	fputs("usage: calls getppid|getuid|uname|refused\n"
+	fputs("usage: calls getppid|getuid|uname|clock|refused\n"
 	      "       calls local-pread SIZE\n"
 	      "       calls pread SIZE FILE\n"
 	      "       calls map|read FILE  (all of it)\n"
