@@ -163,22 +163,16 @@ static void exit_more(struct run *run, struct tracee *t)
 	int last = -1;
 
 	for (size_t fd = 0; last_one && fd < t->files->cap; fd++) {
-		struct entry *e = files_get(t->files, (long)fd);
-		bool quiet;
 		int handle;
 
-		if (!e)
+		if (!files_get(t->files, (long)fd))
 			continue;
-		quiet = close_is_quiet(t, e);
 		handle = files_drop(t->files, (long)fd);
 		if (handle < 0)
 			continue;
-		if (!quiet && last >= 0)
+		if (last >= 0)
 			tell_close(run, t, last);
-		if (quiet)
-			tell_close(run, t, handle);
-		else
-			last = handle;
+		last = handle;
 	}
 	if (last >= 0) {
 		t->req = (struct req){ .call = call_by_name("close") };
