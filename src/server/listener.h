@@ -13,7 +13,12 @@
 /* The defaults; rsc-serve(8) names them. */
 #define LISTENER_SESSIONS 64
 #define LISTENER_PENDING 16
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LISTENER_MEMORY_MIB                                                    \
+	0 /* what a sanitizer reserves is beyond any limit */
+#else
 #define LISTENER_MEMORY_MIB 2048
+#endif
 
 struct client;
 
