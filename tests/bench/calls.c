@@ -221,10 +221,8 @@ static const struct {
 	const char *name;
 	void (*step)(void *arg);
 } kinds[] = {
-	{ "getppid", step_getppid },
-	{ "getuid", step_getuid },
-	{ "uname", step_uname },
-	{ "clock", step_clock },
+	{ "getppid", step_getppid }, { "getuid", step_getuid },
+	{ "uname", step_uname },     { "clock", step_clock },
 	{ "refused", step_refused },
 };
 
