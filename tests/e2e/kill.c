@@ -31,8 +31,7 @@ static struct shared {
 	atomic_int pid[SLOTS];
 	atomic_uint dice;
 	atomic_bool over;
-	atomic_int bad; /* a line of this file */
-	atomic_int err;
+	atomic_int bad; /* a line of this file, and an errno */
 } * shared;
 
 static char **args;
@@ -44,8 +43,7 @@ static void wrong(int line)
 {
 	int none = 0;
 
-	if (atomic_compare_exchange_strong(&shared->bad, &none, line))
-		shared->err = errno;
+	atomic_compare_exchange_strong(&shared->bad, &none, line << 8 | errno);
 }
 
 #define NEED(cond)                                                             \
@@ -392,7 +390,8 @@ int main(int argc, char **argv)
 		bury();
 	}
 	if (shared->bad)
-		printf("line %d: %s\n", shared->bad, strerror(shared->err));
+		printf("line %d: %s\n", shared->bad >> 8,
+		       strerror(shared->bad & 255));
 	for (int i = 50; i < 54; i++)
 		close(i);
 	meet(argv[3], argv[4], "after");
