@@ -3,7 +3,7 @@ from harness import FAIL, PASS, shell
 
 VERIFY = ('exec fio --name=t --size=2m --bs=4k --verify=crc32c '
           '--verify_fatal=1 --do_verify=1 --randseed=7 --group_reporting '
-          '--output-format=terse ')
+          '--output-format=terse --disk_util=0 ')
 ENGINES = ('sync', 'psync', 'vsync', 'pvsync', 'pvsync2', 'mmap', 'posixaio',
            'libaio', 'io_uring')
 DEEP = ('posixaio', 'libaio', 'io_uring')
@@ -40,7 +40,7 @@ psync-openflags --openfiles=2 --nrfiles=8 --rw=write --file_service_type=random
 
 # What has no data to verify.
 NEW = ('exec fio --name=t --group_reporting --output-format=terse '
-       '--ioengine={} {}')
+       '--disk_util=0 --ioengine={} {}')
 PLAIN = '''
 splice --size=2m --bs=4k --rw=write
 ftruncate --size=2m --bs=4k --rw=write
@@ -52,7 +52,7 @@ filedelete --filesize=4k --nrfiles=50 --fallocate=none
 
 # One sends to the other.
 PAIR = '''
-common='--protocol=tcp --port={port} --size=2m --bs=4k --output-format=terse'
+common='--protocol=tcp --port={port} --size=2m --bs=4k --disk_util=0'
 fio --name=l --ioengine=net --listen --rw=read $common &
 sleep .7
 fio --name=s --ioengine={engine} --hostname=127.0.0.1 --rw=write $common ||
