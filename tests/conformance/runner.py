@@ -40,9 +40,10 @@ MAX_OUTPUT = 48 << 20
 MAX_LOG = 1 << 20
 MAX_RUNS = 9
 # Where a program that ran here by mistake would leave its files.
-WATCHED = harness.FOLDERS + ('/tmp', '/dev/mqueue', '/mnt/changed')
+CHANGED = '/mnt/changed'
+WATCHED = harness.FOLDERS + ('/tmp', '/dev/mqueue', CHANGED)
 # The programs that rsc keeps for the next run.
-KEPT = '/mnt/changed/root/upper/.cache'
+KEPT = CHANGED + '/root/upper/.cache'
 
 server = os.environ.get('SERVER_WORLD')
 
@@ -202,18 +203,20 @@ class Runner:
         found = set()
         for folder in WATCHED if server else ():
             for path, folders, files in os.walk(folder):
-                if path != KEPT:
-                    found.update(os.path.join(path, f)
-                                 for f in folders + files)
-                else:
-                    folders.clear()
+                names = {os.path.join(path, f) for f in folders + files}
+                found |= names - {KEPT}
+                folders[:] = [f for f in folders
+                              if os.path.join(path, f) != KEPT]
         return found
 
     def leak(self):
-        """A name of what appeared here since the start, removed again."""
+        """A name of what appeared here since the last time, if any did."""
         new = sorted(self.files_here() - self.known)
         for name in new:
-            if os.path.isdir(name) and not os.path.islink(name):
+            # Behind its overlay's back nothing may go.
+            if name.startswith(CHANGED):
+                self.known.add(name)
+            elif os.path.isdir(name) and not os.path.islink(name):
                 shutil.rmtree(name, ignore_errors=True)
             elif os.path.lexists(name):
                 os.unlink(name)
