@@ -4,6 +4,7 @@
  * Cloud Hypervisor and others offer the ports of a guest.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,8 +162,9 @@ int vsock_unix_check(const char *url, const char *where, struct why *why)
 }
 
 /* "CONNECT PORT", to which "OK NUMBER" is the answer. */
-static int ask_for_port(int fd, unsigned int port)
+static int ask_for_port(int fd, unsigned int port, unsigned int limit_ms)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char text[ANSWER_MAX];
 	size_t len = 0;
 	int err;
@@ -171,6 +173,9 @@ static int ask_for_port(int fd, unsigned int port)
 	err = io_write_all(fd, text, strlen(text));
 	/* Byte by byte: what follows belongs to the server. */
 	while (!err && len < sizeof(text)) {
+		/* While the guest boots the monitor may not answer at all. */
+		if (!poll(&p, 1, (int)limit_ms))
+			return -ETIMEDOUT;
 		err = io_read_all(fd, &text[len], 1);
 		if (!err && text[len++] == '\n')
 			break;
@@ -194,10 +199,14 @@ int vsock_unix_connect(struct channel *ch, const char *url, const char *where,
 	err = unix_connect(ch, url, path, opts, why);
 	if (err)
 		return err;
-	err = ask_for_port(ch->in, port);
+	err = ask_for_port(ch->in, port,
+			   opts->login_ms ? opts->login_ms : LOGIN_MS);
 	if (!err)
 		return 0;
 	channel_close(ch);
+	if (err == -ETIMEDOUT)
+		return channel_fail(why, err, "connect to", url,
+				    "no answer in time: does the guest run?");
 	return channel_fail(why, err, "connect to", url,
 			    err == -ECONNRESET ?
 				    "nobody listens at that port of the guest" :

@@ -711,6 +711,23 @@ START_TEST(a_port_behind_a_unix_socket)
 }
 END_TEST
 
+START_TEST(a_monitor_that_does_not_answer)
+{
+	struct channel_opts opts = { .login_ms = 50 };
+	char where[300];
+	struct channel ch;
+	int fd;
+
+	fd = channel_listen(url, NULL, err, sizeof(err));
+	ck_assert_int_ge(fd, 0);
+	snprintf(where, sizeof(where), "vsock-unix://%s:5000", path);
+	ck_assert_int_eq(channel_connect(&ch, where, &opts, err, sizeof(err)),
+			 -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(err, "no answer in time"));
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_short_buffer_for_the_reason_is_enough)
 {
 	struct channel ch;
@@ -897,6 +914,7 @@ int main(void)
 	tcase_add_test(tc, vsock_is_not_connected_to_any);
 	tcase_add_test(tc, who_is_no_guest_is_not_let_in);
 	tcase_add_loop_test(tc, a_port_behind_a_unix_socket, 0, MONITORS);
+	tcase_add_test(tc, a_monitor_that_does_not_answer);
 	tcase_add_test(tc, a_short_buffer_for_the_reason_is_enough);
 	tcase_add_loop_test(tc, a_channel_that_cannot_be_listened_at, 0, 3);
 	tcase_add_test(tc, accept_of_no_listener_is_an_error);
