@@ -270,7 +270,7 @@ check '-v says what is refused' 'rsc: io_uring_setup: ENOSYS: would pass the sto
 
 # Killed in the middle of a call: a write that is longer than a pipe, of which
 # the first byte has come out.
-mkfifo "$T/note/kill"
+mkfifo "$T/note/kill" "$T/note/over"
 there mkfifo pipe
 # shellcheck disable=SC2016
 timeout -k 5 "$LIMIT" "$RSC" run --server "$url" --cwd "$TREE" "${HERE[@]}" \
@@ -279,10 +279,13 @@ timeout -k 5 "$LIMIT" "$RSC" run --server "$url" --cwd "$TREE" "${HERE[@]}" \
 	read -r _ <$0
 	kill -KILL $!' "$T/note/kill" &
 waiter=$!
-# It has the pipe open until the writer is dead.
+# It has the pipe open, and reads no more of it, until the writer is dead.
 there bash -c 'exec <pipe; head -c 1 >"$T/note/first"; echo >"$T/note/kill"
-	cat >"$T/note/rest"'
+	read -r _ <"$T/note/over"' &
+reader=$!
 wait "$waiter"
+echo >"$T/note/over"
+wait "$reader"
 check 'unfinished' "N write(1<$D/pipe>, \"\\0\"..., 1048576 <unfinished ...>) = ? <remote>" \
 	"$(sed -E 's/^[0-9]+ +/N /' "$T/note/trace")"
 
