@@ -54,12 +54,20 @@ static enum side name_side(struct run *run, struct tracee *t, struct value *v,
 	const struct route *rule = NULL;
 	enum side side = SIDE_REMOTE;
 	char mapped[PATH_MAX];
+	char before[PATH_MAX];
+	enum proc_side found;
 
 	for (int i = 0; i < NAMES_MAX; i++) {
 		side = routes_side(&run->routes, name, mapped, &rule);
 		if (rule && rule->origin != RULE_BUILTIN)
 			break;
-		switch (proc_path(run, t, name, literal, follow)) {
+		strcpy(before, name);
+		found = proc_path(run, t, name, literal, follow);
+		if (found != PROC_NONE && !i)
+			*err = proc_resolve(t, (char *)v->data, before, follow);
+		if (*err)
+			return SIDE_REMOTE;
+		switch (found) {
 		case PROC_NONE:
 			goto out;
 		case PROC_SELF:

@@ -38,6 +38,12 @@ bool proc_base(struct run *run, struct tracee *t, int fd, char *base);
  */
 enum proc_side proc_path(struct run *run, struct tracee *t, char *name,
 			 bool literal, bool follow);
+/*
+ * proc_resolve.c: what openat2(2) of t, whose path is given, says when it comes
+ * to name, which proc_path() knows: 0 or -errno.
+ */
+int proc_resolve(const struct tracee *t, const char *given, const char *name,
+		 bool follow);
 /* Makes the call of t on the place that proc_path() found, and ends it. */
 void proc_run(struct run *run, struct tracee *t);
 
