@@ -105,7 +105,7 @@ struct session {
 	pthread_mutex_t out_lock;   /* a frame is written whole */
 	struct buf reply;	    /* with out_lock */
 	pthread_mutex_t tasks_lock; /* held to change the lists below, */
-	unsigned int nworkers;	    /* and by others to walk them */
+	atomic_uint nworkers;	    /* and by others to walk them */
 	struct worker *workers[SESSION_BUCKETS]; /* owned, by task */
 	struct worker *leaving; /* owned; their EXIT has come */
 	struct ready_state ready;

@@ -267,6 +267,9 @@ void worker_run(struct worker *worker, struct req *req)
 	worker->session->lead.running--;
 	if (leave_call(worker, req->seq))
 		answer(worker, req);
+	else if (req->call->ret == RET_FD && req->ret >= 0 &&
+		 handles_remove(worker->handles, (int)req->ret))
+		close((int)req->ret); /* nobody will, if others share it */
 	tidy(worker);
 }
 

@@ -276,7 +276,8 @@ static void on_stop(struct run *run, struct tracee *t, int status)
 	int sig = WSTOPSIG(status);
 
 	t->stopped = false;
-	if (t->state == T_PARKED && event != PTRACE_EVENT_EXIT) {
+	/* Another thread's execve has no exit event for each that it ends. */
+	if (t->state == T_PARKED && (!event || event == PTRACE_EVENT_STOP)) {
 		park_stop(run, t, event, sig);
 		return;
 	}

@@ -177,10 +177,6 @@ void park_stop(struct run *run, struct tracee *t, int event, int sig)
 			ptrace(PTRACE_CONT, t->pid, 0, 0);
 		return;
 	}
-	if (event) {
-		ptrace(PTRACE_CONT, t->pid, 0, 0);
-		return;
-	}
 	if (!is_caught(t->pid, sig)) {
 		if (t->answered)
 			complete(run, t);

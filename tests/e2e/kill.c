@@ -48,7 +48,6 @@ static void wrong(int line)
 
 #define NEED(cond)                                                             \
 	do {                                                                   \
-		errno = 0;                                                     \
 		if (!(cond))                                                   \
 			wrong(__LINE__);                                       \
 	} while (0)
