@@ -529,22 +529,6 @@ static int finish(struct run *run)
 	return end_by_signal(run->status);
 }
 
-/* The shell of $SHELL with these arguments, or NULL: out of memory. */
-static char **shell_argv(char **args)
-{
-	size_t n = 0;
-	char **argv;
-
-	while (args[n])
-		n++;
-	argv = calloc(n + 2, sizeof(*argv));
-	if (argv) {
-		argv[0] = (char *)(uintptr_t)toolbox_shell();
-		memcpy(argv + 1, args, n * sizeof(*argv));
-	}
-	return argv;
-}
-
 /* RSC_SERVER_NAME, for a prompt: nothing that a shell could expand. */
 static void name_server(const struct run *run)
 {
@@ -583,9 +567,9 @@ static int run_or_shell(int argc, char **argv, bool shell)
 	    (shell && routes_add_toolbox(&run.routes)) ||
 	    routes_add_builtin(&run.routes))
 		return 125;
-	program = shell ? shell_argv(argv + first) : argv + first;
-	if (!program)
-		return 125;
+	program = argv + first;
+	if (shell)
+		*--program = (char *)(uintptr_t)toolbox_shell();
 	if (select_calls(run.selected, set.filter, true, err, sizeof(err))) {
 		log_err("--filter: %s", err);
 		return 125;

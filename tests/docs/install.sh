@@ -10,10 +10,10 @@ DESTDIR=$T cmake --install "$BUILD" --prefix /usr >"$T.log" 2>&1 || {
 	exit 1
 }
 rm -f "$T.log"
-diff - <(cd "$T" && find . -type f | sort) <<LIST || exit 1
+# A build with a sanitizer has no rsc-portable.
+sed '/^$/d' <<LIST | diff - <(cd "$T" && find . -type f | sort) || exit 1
 ./usr/bin/rsc
-./usr/lib/rsc/rsc-portable-tls-$(uname -m)
-./usr/lib/rsc/rsc-portable-$(uname -m)
+$(cd "$BUILD" && find rsc-portable-* -printf './usr/lib/rsc/%f\n' 2>/dev/null | sort)
 ./usr/share/bash-completion/completions/rsc
 ./usr/share/fish/vendor_completions.d/rsc.fish
 ./usr/share/man/man1/rsc.1

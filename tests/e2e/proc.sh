@@ -138,10 +138,11 @@ check 'ps of the server, without the tree' \
 	"$(ours ps -eo pid,ppid,user,ni,stat,args | grep -v -e ps -e rsc | lone)"
 check 'ps shows itself' 1 "$(ours ps aux | grep -c 'ps aux$')"
 check 'ps shows the tree' 1 \
-	"$(ours bash -c 'sleep 77 & ps -eo args | grep -cx "sleep 77"; kill $!')"
+	"$(ours bash -c 'sleep 77 & until grep -qx sleep /proc/$!/comm; do :; done
+	ps -eo args | grep -cx "sleep 77"; kill $!')"
 check 'pgrep' "$pid" "$(ours pgrep -x sleep)"
-check 'pidof, both sides' 2 "$(ours bash -c 'sleep 9 & pidof sleep | wc -w
-	kill $!')"
+check 'pidof, both sides' 2 "$(ours bash -c 'sleep 9 & until grep -qx sleep /proc/$!/comm; do :; done
+	pidof sleep | wc -w; kill $!')"
 check 'a number of the tree is not one of the server' "alive 0" \
 	"$(alive) $(there bash -c "kill -0 $(ours bash -c 'echo $$')" 2>&1 |
 		grep -vc 'No such process')"
